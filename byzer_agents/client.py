@@ -1,0 +1,204 @@
+"""``ByzerLLM``: deploy models, chat with them, and get values back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar, overload
+
+from typing_extensions import Unpack
+
+from byzer_agents.calls import DEFAULT_MAX_ATTEMPTS, adrive, drive
+from byzer_agents.chat_call import ChatOptions, settle
+from byzer_agents.chatting import extraction_steps, tool_failure
+from byzer_agents.later import LaterMethods
+from byzer_agents.responses import (
+    LLMClassResponse,
+    LLMFunctionCallResponse,
+    LLMResponse,
+    failure_metadata,
+)
+from byzer_agents.text import Conversation, TextCalls
+from byzer_agents.toolcalls import tool_set
+from runtime import ChatModel, GenerationParams
+from structured import OutputSchema, ValidationFailed
+
+T = TypeVar("T")
+
+
+class ByzerLLM(TextCalls, LaterMethods):
+    """Deployed models under their names, and every way of calling them.
+
+    By default models live in this process, shared by all ``ByzerLLM`` objects in it;
+    ``address="auto"`` (or a Ray address) puts them on a Ray cluster. One object may be used
+    from several threads and event loops: a call reads one snapshot of the settings.
+    """
+
+    # -- values --------------------------------------------------------------------------
+
+    def extract(
+        self,
+        type_: type[T] | Any,
+        text: str,
+        *,
+        model: str | ChatModel | None = None,
+        instructions: str = "",
+        max_attempts: int = DEFAULT_MAX_ATTEMPTS,
+        llm_config: Mapping[str, Any] | None = None,
+    ) -> T:
+        """See :func:`byzer_agents.extract`; ``model`` is a deployed model's name."""
+        plan = self._plan(model, llm_config or {}, base=GenerationParams(temperature=0))
+        schema = OutputSchema[T].of(type_)
+        steps = extraction_steps(plan, schema, text, instructions, max_attempts)
+        return drive(plan.model, steps).value
+
+    async def aextract(
+        self,
+        type_: type[T] | Any,
+        text: str,
+        *,
+        model: str | ChatModel | None = None,
+        instructions: str = "",
+        max_attempts: int = DEFAULT_MAX_ATTEMPTS,
+        llm_config: Mapping[str, Any] | None = None,
+    ) -> T:
+        """:meth:`extract` for an event loop."""
+        plan = self._plan(model, llm_config or {}, base=GenerationParams(temperature=0))
+        schema = OutputSchema[T].of(type_)
+        steps = extraction_steps(plan, schema, text, instructions, max_attempts)
+        return (await adrive(plan.model, steps)).value
+
+    # -- chat_oai ------------------------------------------------------------------------
+
+    @overload
+    def chat_oai(
+        self,
+        conversations: Conversation,
+        *,
+        response_class: type[T],
+        **options: Unpack[ChatOptions],
+    ) -> list[LLMClassResponse[T]]: ...
+
+    @overload
+    def chat_oai(
+        self,
+        conversations: Conversation,
+        *,
+        response_class: str | dict[str, Any],
+        **options: Unpack[ChatOptions],
+    ) -> list[LLMClassResponse[Any]]: ...
+
+    @overload
+    def chat_oai(
+        self,
+        conversations: Conversation,
+        tools: Sequence[Callable[..., Any]],
+        **options: Unpack[ChatOptions],
+    ) -> list[LLMFunctionCallResponse]: ...
+
+    @overload
+    def chat_oai(
+        self, conversations: Conversation, **options: Unpack[ChatOptions]
+    ) -> list[LLMResponse]: ...
+
+    def chat_oai(
+        self,
+        conversations: Conversation,
+        tools: Sequence[Callable[..., Any]] | None = None,
+        response_class: Any = None,
+        **options: Unpack[ChatOptions],
+    ) -> Any:
+        """Answer a conversation: with text, with a call of a tool, or with a value.
+
+        * Nothing else given: ``[LLMResponse]``.
+        * ``tools``: ``[LLMFunctionCallResponse]``. The model picks one (or, unless
+          ``tool_choice`` says otherwise, none: then ``response.output`` is its plain answer);
+          ``execute_tool`` calls it and puts the result into ``values``. ``func_params`` are
+          arguments that the program supplies. A tool's exception is in the ``metadata``.
+        * ``response_class`` (a type, or a JSON Schema as dict or text): ``[LLMClassResponse]``
+          with the ``value``. ``response_after_chat`` lets the model answer freely first.
+
+        Calls with tools or a response class are greedy unless ``llm_config`` says otherwise. On
+        own workers the grammar makes every reply parse; one that ran out of tokens inside its
+        last text is given as far as it came, with the ``reason`` in the ``metadata``.
+
+        Other options: ``model``, ``role_mapping``, ``llm_config`` (generation parameters, bare or
+        under ``gen.`` / ``generation.``), ``only_return_prompt``.
+
+        Raises:
+            DeploymentNotFound, InvalidConversation, InvalidParameter, UnknownParameter,
+            PromptTooLong, ToolDefinitionError, SchemaError, ConstraintError, RequestTimeout,
+            GenerationFailed, FeatureNotAvailable
+        """
+        call = settle(self, conversations, tools, response_class, options)
+        if call.finished is not None:
+            return call.finished
+        if call.tools is not None:
+            outcome, decision = drive(call.plan.model, call.tool_steps())
+            if call.execute_tool and decision.call and decision.tool:
+                try:
+                    outcome.values.append(decision.tool.call(decision.call.arguments))
+                except Exception as error:  # noqa: BLE001 - a tool may raise anything; reported
+                    outcome.metadata.update(tool_failure(decision, error))
+            return [outcome]
+        if call.schema is not None:
+            return [drive(call.plan.model, call.class_steps())]
+        return [call.text_response(call.plan.model.generate(call.request()))]
+
+    async def async_chat_oai(
+        self,
+        conversations: Conversation,
+        tools: Sequence[Callable[..., Any]] | None = None,
+        response_class: Any = None,
+        **options: Unpack[ChatOptions],
+    ) -> list[Any]:
+        """:meth:`chat_oai` for an event loop; ``async`` tools are awaited in it."""
+        call = settle(self, conversations, tools, response_class, options)
+        if call.finished is not None:
+            return call.finished
+        if call.tools is not None:
+            outcome, decision = await adrive(call.plan.model, call.tool_steps())
+            if call.execute_tool and decision.call and decision.tool:
+                try:
+                    outcome.values.append(await decision.tool.acall(decision.call.arguments))
+                except Exception as error:  # noqa: BLE001 - a tool may raise anything; reported
+                    outcome.metadata.update(tool_failure(decision, error))
+            return [outcome]
+        if call.schema is not None:
+            return [await adrive(call.plan.model, call.class_steps())]
+        return [call.text_response(await call.plan.model.agenerate(call.request()))]
+
+    # -- replies that came from elsewhere --------------------------------------------------
+
+    def execute_function_calling(
+        self,
+        response: LLMResponse,
+        tools: Sequence[Callable[..., Any]],
+        func_params: Mapping[str, Any] | None = None,
+    ) -> LLMFunctionCallResponse:
+        """Carry out the tool calls that a reply holds as JSON (the reference's form, or ours)."""
+        offered = tool_set(tools, func_params=func_params)
+        outcome = LLMFunctionCallResponse(response, [])
+        try:
+            decisions = offered.read_all(response.output)
+        except ValidationFailed as error:
+            outcome.metadata.update(failure_metadata(error))
+            return outcome
+        for decision in decisions:
+            if decision.call is None or decision.tool is None:
+                continue
+            outcome.tool_calls.append(decision.call)
+            try:
+                outcome.values.append(decision.tool.call(decision.call.arguments))
+            except Exception as error:  # noqa: BLE001 - a tool may raise anything; reported
+                outcome.metadata.update(tool_failure(decision, error))
+        return outcome
+
+    def execute_response_format(
+        self, response: LLMResponse, response_class: type[T]
+    ) -> LLMClassResponse[T]:
+        """Read a reply's JSON as a value of a type; ``None`` and the reason when it is none."""
+        try:
+            value = OutputSchema[T].of(response_class).validate_json(response.output)
+        except ValidationFailed as error:
+            return LLMClassResponse(response, None, failure_metadata(error))
+        return LLMClassResponse(response, value, dict(response.metadata))

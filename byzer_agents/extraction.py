@@ -1,0 +1,102 @@
+"""``extract``: a value of a type from a text, by the quickstart model unless told otherwise."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, TypeVar
+
+from byzer_agents.calls import DEFAULT_MAX_ATTEMPTS
+from byzer_agents.client import ByzerLLM
+from runtime import ChatModel, InvalidParameter
+from runtime.store import CATALOGUE
+from runtime.store.catalogue import index_of
+
+T = TypeVar("T")
+
+QUICKSTART = "quickstart"
+_deploying = threading.Lock()
+
+
+def extract(
+    type_: type[T] | Any,
+    text: str,
+    *,
+    model: str | ChatModel | None = None,
+    instructions: str = "",
+    max_attempts: int = DEFAULT_MAX_ATTEMPTS,
+    **llm_config: Any,
+) -> T:
+    """The value of type ``type_`` that ``text`` speaks of.
+
+    On own workers the model is decoded under the grammar of the type; what a grammar cannot say
+    (a pydantic validator, say) is checked afterwards, and re-asked at most ``max_attempts`` - 1
+    times.
+
+    Args:
+        type_: Anything that pydantic's ``TypeAdapter`` takes: a pydantic class, a dataclass, a
+            ``TypedDict``, ``Literal["a", "b"]``, ``list[Person]``, …
+        text: What to read.
+        model: A deployed model's name, a catalogue name such as ``"quickstart"`` (readied and
+            deployed in this process on first use), or a :class:`~runtime.ChatModel`. ``None``:
+            the one model that is deployed in this process, else the quickstart model.
+        instructions: Said to the model before anything else.
+        max_attempts: Replies to take before giving up.
+        llm_config: Generation parameters: ``temperature`` (default 0), ``max_length``, ``seed``, …
+
+    Raises:
+        OutputInvalid: No reply met the contract; carries every attempt.
+        SchemaError: The type has no JSON Schema.
+        ConstraintError: No grammar can be made for it.
+        ModelError: What the model raises.
+    """
+    llm, name = _model(model)
+    value: T = llm.extract(
+        type_,
+        text,
+        model=name,
+        instructions=instructions,
+        max_attempts=max_attempts,
+        llm_config=llm_config,
+    )
+    return value
+
+
+async def aextract(
+    type_: type[T] | Any,
+    text: str,
+    *,
+    model: str | ChatModel | None = None,
+    instructions: str = "",
+    max_attempts: int = DEFAULT_MAX_ATTEMPTS,
+    **llm_config: Any,
+) -> T:
+    """:func:`extract` for an event loop."""
+    import asyncio
+
+    llm, name = await asyncio.to_thread(_model, model)  # may deploy
+    value: T = await llm.aextract(
+        type_,
+        text,
+        model=name,
+        instructions=instructions,
+        max_attempts=max_attempts,
+        llm_config=llm_config,
+    )
+    return value
+
+
+def _model(model: str | ChatModel | None) -> tuple[ByzerLLM, str | ChatModel]:
+    """A client, and the model to use with it; deploys a catalogue model on its first use."""
+    llm = ByzerLLM()
+    if isinstance(model, ChatModel):
+        return llm, model
+    deployed = llm.host.names()
+    if model is None:
+        if len(deployed) > 1:
+            raise InvalidParameter("model", None, f"one of the deployed: {', '.join(deployed)}")
+        model = deployed[0] if deployed else QUICKSTART
+    if model not in deployed and model.casefold() in index_of(CATALOGUE):
+        with _deploying:
+            if not llm.is_model_exist(model):
+                llm.deploy(model, udf_name=model)
+    return llm, model

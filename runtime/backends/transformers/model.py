@@ -1,0 +1,155 @@
+"""The ``ChatModel`` of the transformers backend."""
+
+from __future__ import annotations
+
+import gc
+import queue
+import threading
+import time
+from collections.abc import Iterator, Sequence
+
+import torch
+
+from runtime.backends.transformers.guide import Guide
+from runtime.backends.transformers.loading import Loaded
+from runtime.backends.transformers.row import Row
+from runtime.backends.transformers.scheduler import Scheduler
+from runtime.chat import ChatDelta, ChatRequest, Message, ModelMeta
+from runtime.errors import ModelClosed, PromptTooLong, RequestTimeout, WorkerDied
+from runtime.model import ChatModel
+from structured.engine import Engine
+from structured.llguidance_engine import LLGuidanceEngine
+
+_CHECK_S = 5.0
+"""How often a reader that waits for its next token looks whether the decode loop still runs."""
+
+
+class TransformersModel(ChatModel):
+    """A model of transformers' in this process."""
+
+    def __init__(self, loaded: Loaded, *, engine: Engine | None = None) -> None:
+        """Start decoding with a loaded model. ``engine`` compiles constraints."""
+        self.name = loaded.name
+        self._codec = loaded.codec
+        self._device = loaded.forward.device
+        self._engine = engine or LLGuidanceEngine()
+        self._meta = ModelMeta(
+            backend="transformers",
+            max_model_len=loaded.max_model_len,
+            architectures=tuple(
+                loaded.config.architectures or (type(loaded.forward.model).__name__,)
+            ),
+            support_chat_template=loaded.codec.has_template,
+            parameters=int(loaded.forward.model.num_parameters()),
+        )
+        self._rows: dict[str, Row] = {}
+        self._lock = threading.Lock()
+        self._scheduler: Scheduler | None = Scheduler(self.name, loaded.forward, loaded.batch)
+
+    @property
+    def meta(self) -> ModelMeta:
+        """What the model's configuration says."""
+        return self._meta
+
+    def stream(self, request: ChatRequest) -> Iterator[ChatDelta]:
+        """See :meth:`ChatModel.stream`. The request is made at the first ``next()``."""
+        started = time.perf_counter()
+        scheduler = self._open()
+        row = self._row(request, started)
+        with self._lock:
+            self._rows[request.request_id] = row
+        try:
+            scheduler.submit(row)
+            yield from self._deltas(row, scheduler)
+        finally:
+            row.leave()
+            with self._lock:
+                if self._rows.get(request.request_id) is row:
+                    del self._rows[request.request_id]
+
+    def _row(self, request: ChatRequest, started: float) -> Row:
+        prompt = self._codec.prompt_ids(request)
+        limit = self._meta.max_model_len
+        if len(prompt) >= limit:
+            raise PromptTooLong(tokens=len(prompt), limit=limit - 1, model=self.name)
+        params, guide = request.params, None
+        if request.constraint is not None:
+            grammar = self._engine.compile(request.constraint, self._codec.vocabulary)
+            banned = self._codec.end if params.ignore_eos else ()
+            guide = Guide(grammar.matcher(), width=self._codec.width, banned=banned)
+        room = limit - len(prompt)
+        return Row(
+            request,
+            prompt,
+            self._codec,
+            guide=guide,
+            max_new_tokens=min(params.max_output_tokens or room, room),
+            started=started,
+            device=self._device,
+        )
+
+    def _deltas(self, row: Row, scheduler: Scheduler) -> Iterator[ChatDelta]:
+        text: list[str] = []
+        while True:
+            wait = _CHECK_S
+            if row.deadline is not None:
+                wait = min(wait, row.deadline - time.perf_counter())
+                if wait <= 0:
+                    raise RequestTimeout(
+                        timeout_s=row.request.params.timeout_s or 0,
+                        model=self.name,
+                        text="".join(text),
+                    )
+            try:
+                delta = row.out.get(timeout=wait)
+            except queue.Empty:
+                if not scheduler.alive and row.out.empty():
+                    raise WorkerDied(self.name, "its decode loop has ended") from None
+                continue
+            if isinstance(delta, Exception):
+                raise delta
+            text.append(delta.text)
+            yield delta
+            if delta.finish_reason is not None:
+                return
+
+    def abort(self, request_id: str) -> bool:
+        """See :meth:`ChatModel.abort`."""
+        with self._lock:
+            row = self._rows.get(request_id)
+        if row is None:
+            return False
+        row.abort()
+        return True
+
+    def tokenize(self, text: str) -> list[int]:
+        """See :meth:`ChatModel.tokenize`."""
+        self._open()
+        return self._codec.encode(text)
+
+    def apply_chat_template(self, messages: Sequence[Message]) -> str:
+        """See :meth:`ChatModel.apply_chat_template`.
+
+        Raises:
+            InvalidConversation: The model has no template, or it refuses these messages.
+        """
+        self._open()
+        return self._codec.render(messages)
+
+    def _open(self) -> Scheduler:
+        scheduler = self._scheduler
+        if scheduler is None:
+            raise ModelClosed(self.name)
+        return scheduler
+
+    def close(self) -> None:
+        """End running requests and free the weights."""
+        with self._lock:
+            scheduler, self._scheduler = self._scheduler, None
+        if scheduler is None:
+            return
+        scheduler.close()
+        del scheduler  # with it go the model and its cache
+        gc.collect()
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()

@@ -1,0 +1,181 @@
+"""One request under way: what was generated, what comes next, what its reader gets."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from typing import Any
+
+import torch
+
+from runtime.backends.transformers.codec import Codec
+from runtime.backends.transformers.guide import Guide
+from runtime.backends.transformers.sampling import NotFinite, Sampler, token_logprob
+from runtime.backends.transformers.text import Detokenizer, StopStrings
+from runtime.chat import ChatDelta, ChatRequest, FinishReason, Timing, TokenLogprob, Usage
+from runtime.errors import GenerationFailed
+from structured.errors import ByzerError
+
+_CONTEXT_TOKENS = 6
+"""The prompt's last tokens, on which the first generated token's text may depend."""
+
+
+class Row:
+    """A request in the decode loop.
+
+    The scheduler's thread drives it by :meth:`advance`; any thread may :meth:`abort` or
+    :meth:`leave` it; its reader takes what comes from :attr:`out`.
+    """
+
+    def __init__(
+        self,
+        request: ChatRequest,
+        prompt: list[int],
+        codec: Codec,
+        *,
+        guide: Guide | None,
+        max_new_tokens: int,
+        started: float,
+        device: Any,
+    ) -> None:
+        """``started``: ``time.perf_counter()`` when the request was made."""
+        params = request.params
+        self.request = request
+        self.prompt = prompt
+        self.pending: list[int] = []
+        """Tokens that were chosen and that the model has not read yet."""
+        self.out: queue.SimpleQueue[ChatDelta | Exception] = queue.SimpleQueue()
+        """For the reader; the last item is an error, or has a ``finish_reason``."""
+        self.done = False
+        """Whether the reply has ended."""
+        self.deadline = None if params.timeout_s is None else started + params.timeout_s
+        """``time.perf_counter()`` after which nobody waits for the reply."""
+        self._params = params
+        self._codec = codec
+        self._guide = guide
+        self._started = started
+        self._max_new_tokens = max_new_tokens
+        self._stop_ids = frozenset(params.stop_token_ids)
+        self._sampler = Sampler(params, prompt, width=codec.width, device=device)
+        self._detokenizer = Detokenizer(codec.decode, prompt[-_CONTEXT_TOKENS:])
+        self._stops = StopStrings(params.stop)
+        self._allowed: Any = None
+        if params.ignore_eos and guide is None:
+            self._allowed = torch.ones(codec.width, dtype=torch.bool, device=device)
+            self._allowed[sorted(codec.end)] = False
+        self._generated = 0
+        self._first_s = 0.0
+        self._left = threading.Event()
+
+    def leave(self) -> None:
+        """Nobody reads the reply any more. From any thread."""
+        self._left.set()
+
+    def abort(self) -> None:
+        """End the reply as it stands; its reader is told at once. From any thread."""
+        self._left.set()
+        self.out.put(self._delta("", "abort"))
+
+    @property
+    def unwanted(self) -> bool:
+        """Whether nobody waits for the reply: its reader has left, or has run out of time.
+
+        A reader watches the deadline too, so it need not be told.
+        """
+        late = self.deadline is not None and time.perf_counter() >= self.deadline
+        return late or self._left.is_set()
+
+    def fail(self, error: Exception) -> None:
+        """End the reply with an error."""
+        self.done = True
+        self.out.put(error)
+
+    def advance(self, logits: Any, model: str) -> None:
+        """Choose the next token, and those that the constraint then forces; tell the reader.
+
+        Args:
+            logits: float32 tensor (vocabulary,), after all tokens so far.
+            model: The model's name, for errors.
+        """
+        try:
+            delta = self._advanced(logits)
+        except ByzerError as error:
+            self.fail(error)
+        except NotFinite:
+            self.fail(
+                GenerationFailed(model, "its logits are not numbers; try backend.dtype=float32")
+            )
+        except Exception as error:  # noqa: BLE001 - one request's failure must not end the others
+            self.fail(GenerationFailed(model, f"{type(error).__name__}: {error}"))
+        else:
+            self.done = delta.finish_reason is not None
+            if delta.text or delta.logprobs or self.done:
+                self.out.put(delta)
+
+    def _advanced(self, logits: Any) -> ChatDelta:
+        allowed = self._allowed
+        if self._guide is not None:
+            allowed = self._guide.allowed()
+            if allowed is None:
+                return self._delta(self._rest(), "stop")
+        token = self._sampler.choose(logits, allowed)
+        self._first_s = self._first_s or time.perf_counter() - self._started
+        if token in self._stop_ids:
+            return self._delta(self._rest(), "stop")
+        text, finish = self._append(token)
+        if self._params.logprobs is not None:
+            how_likely = token_logprob(logits, token, self._params.logprobs, self._codec.text_of)
+            return self._delta(text, finish, (how_likely,))
+        if self._guide is not None and finish is None:
+            more, finish = self._append_forced(self._guide)
+            text += more
+        return self._delta(text, finish)
+
+    def _append(self, token: int) -> tuple[str, FinishReason | None]:
+        """Make a token part of the reply: the text that this brings, and whether it is the end."""
+        self._generated += 1
+        self.pending.append(token)
+        self._sampler.saw(token)
+        if token in self._codec.end:
+            return self._rest(), "stop"
+        if self._guide is not None:
+            self._guide.accept(token)
+        text, stopped = self._stops.feed(self._detokenizer.feed(token))
+        if stopped:
+            return text, "stop"
+        if self._guide is not None and self._guide.finished:
+            return text + self._rest(), "stop"
+        if self._generated >= self._max_new_tokens:
+            return text + self._rest(), "length"
+        return text, None
+
+    def _append_forced(self, guide: Guide) -> tuple[str, FinishReason | None]:
+        """Append what must come: tokens for which the model need not be asked.
+
+        Left out when log probabilities are wanted, since these take the model's answer.
+        """
+        text = ""
+        for token in guide.forced():
+            if token in self._stop_ids:
+                return text + self._rest(), "stop"
+            piece, finish = self._append(token)
+            text += piece
+            if finish is not None:
+                return text, finish
+        return text, None
+
+    def _rest(self) -> str:
+        """The text that was held back, at the end of the reply."""
+        text, stopped = self._stops.feed(self._detokenizer.flush())
+        return text if stopped else text + self._stops.flush()
+
+    def _delta(
+        self,
+        text: str,
+        finish: FinishReason | None,
+        logprobs: tuple[TokenLogprob, ...] = (),
+    ) -> ChatDelta:
+        now = time.perf_counter() - self._started
+        usage = Usage(len(self.prompt), self._generated)
+        return ChatDelta(text, finish, usage, Timing(self._first_s or now, now), logprobs)

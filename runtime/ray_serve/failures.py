@@ -1,0 +1,95 @@
+"""Errors between a caller and a replica: ours cross as themselves, Ray's become ours."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import pickle
+import re
+
+from runtime.errors import DeploymentFailed, GenerationFailed, ModelError, WorkerDied
+from structured.errors import ByzerError
+
+
+class QueueFull(ModelError):
+    """More requests wait for a deployment than its queue takes; Ray Serve turned this one away."""
+
+    retryable = True
+
+    def __init__(self, model: str, *, waiting: int, limit: int) -> None:
+        super().__init__(
+            f"{model!r} has {waiting} requests waiting, and takes at most {limit}",
+            hint="send fewer at once, or deploy with more workers",
+        )
+        self.model = model
+        self.waiting = waiting
+        self.limit = limit
+
+
+class LoadFailed(Exception):
+    """How a replica reports that its model did not come up.
+
+    Ray Serve keeps only the text of what a replica's constructor raises, so the text carries the
+    error itself as well.
+    """
+
+    def __init__(self, error: ByzerError) -> None:
+        packed = base64.b64encode(pickle.dumps(error)).decode()
+        super().__init__(f"{error}\n<byzer-error {packed}>")
+
+
+_PACKED = re.compile(r"<byzer-error ([A-Za-z0-9+/=]+)>")
+_NOT_IMPORTABLE = re.compile(r"No module named '(runtime|structured)\b")
+
+
+def deploy_error(name: str, report: str) -> ByzerError:
+    """What Ray Serve's report of a failed deployment stands for."""
+    packed = _PACKED.search(report)
+    if packed is not None:
+        error = pickle.loads(base64.b64decode(packed[1]))  # noqa: S301 - from our own cluster
+        if isinstance(error, ByzerError):
+            return error
+    hint = "the replica's log in Ray's session folder (logs/serve) has the whole story"
+    if _NOT_IMPORTABLE.search(report):
+        hint = "install the same version of byzer-agents on every node of the cluster"
+    lines = [line.strip() for line in report.splitlines() if line.strip()]
+    return DeploymentFailed(name, lines[-1] if lines else "Ray Serve gave no reason", hint=hint)
+
+
+def is_cancellation(error: BaseException) -> bool:
+    """Whether a call ended because somebody, here or there, cancelled it."""
+    from ray.exceptions import TaskCancelledError
+
+    return isinstance(error, (asyncio.CancelledError, TaskCancelledError))
+
+
+def call_error(model: str, error: BaseException) -> Exception:
+    """What a failed call of a replica raises to the caller."""
+    from ray import exceptions as ray_errors
+    from ray.serve import exceptions as serve_errors
+
+    while isinstance(error, ray_errors.RayTaskError):
+        error = error.cause
+    if isinstance(error, ByzerError):
+        return error
+    if isinstance(error, serve_errors.BackPressureError):
+        waiting, limit = error.args[:2]
+        return QueueFull(model, waiting=int(waiting), limit=int(limit))
+    ended = (
+        ray_errors.RayActorError,
+        ray_errors.WorkerCrashedError,
+        ray_errors.NodeDiedError,
+        ray_errors.ObjectLostError,
+        serve_errors.ReplicaUnavailableError,
+        serve_errors.DeploymentUnavailableError,
+    )
+    if is_cancellation(error):
+        return WorkerDied(model, "the request was cancelled there: the replica is shutting down")
+    if isinstance(error, ended):
+        return WorkerDied(model, _first_line(error))
+    return GenerationFailed(model, f"{type(error).__name__}: {_first_line(error)}")
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(getattr(error, "message", "") or error).strip()
+    return text.splitlines()[0] if text else type(error).__name__

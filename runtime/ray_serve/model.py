@@ -1,0 +1,188 @@
+"""``RayModel``: a model that runs in the replicas of a Ray Serve application."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from runtime.chat import ChatDelta, ChatReply, ChatRequest, Message, ModelMeta, Timing
+from runtime.errors import ModelClosed, WorkerDied
+from runtime.model import ChatModel
+from runtime.ray_serve import bridge
+from runtime.ray_serve.call import Aborted, Call
+from runtime.ray_serve.failures import call_error
+from runtime.ray_serve.worker import Description
+
+_REACH_S = 10.0
+"""How long a replica may take to answer a call of housekeeping."""
+_REACH_OWN_S = 1.0
+"""The same for the abort of a request of this program, which can be cancelled from here, too."""
+
+
+class RayModel(ChatModel):
+    """A deployment on a Ray cluster. Safe to share between threads and event loops.
+
+    Blocking methods may be called in a thread whose event loop runs, too (a notebook's): they
+    block it. The asynchronous ones never do.
+
+    Args:
+        name: Of the deployment.
+        handle: Ray Serve's handle of it.
+        description: What one of its replicas says of itself.
+        exists: Whether the deployment is still there; asked now and then by calls that wait.
+    """
+
+    def __init__(
+        self, name: str, handle: Any, description: Description, exists: Callable[[], bool]
+    ) -> None:
+        self.name = name
+        self._meta = description.meta
+        self._handle = handle
+        self._methods = {
+            method: handle.options(method_name=method, stream=method == "stream")
+            for method in ("generate", "stream", "tokenize", "apply_chat_template")
+        }
+        self._exists = exists
+        self._calls: dict[str, Call] = {}
+        self._closed = False
+
+    @property
+    def meta(self) -> ModelMeta:
+        """What the model said of itself when it was deployed, or found."""
+        return self._meta
+
+    def generate(self, request: ChatRequest) -> ChatReply:
+        """See :meth:`ChatModel.generate`."""
+        return bridge.run(self.agenerate(request))
+
+    def stream(self, request: ChatRequest) -> Iterator[ChatDelta]:
+        """See :meth:`ChatModel.stream`. The request is sent at the first ``next()``."""
+        return bridge.iterate(self.astream(request))
+
+    async def agenerate(self, request: ChatRequest) -> ChatReply:
+        """See :meth:`ChatModel.agenerate`."""
+        call = self._call("generate", request, request=request)
+        try:
+            reply: ChatReply = await call.wait(call.response)
+            call.finished = True
+        except Aborted:
+            times = Timing(call.elapsed_s(), call.elapsed_s())
+            return ChatReply("", "abort", call.usage, times, self.name, request.request_id)
+        finally:
+            self._end(call, request)
+        if request.params.best_of > 1:  # its times are those of one reply out of several
+            return reply
+        times, total_s = reply.timing, call.elapsed_s()
+        on_the_way_s = max(0.0, total_s - times.total_s)
+        return replace(reply, timing=Timing(times.first_token_s + on_the_way_s, total_s))
+
+    async def astream(self, request: ChatRequest) -> AsyncIterator[ChatDelta]:
+        """See :meth:`ChatModel.astream`."""
+        call = self._call("stream", request, request=request)
+        try:
+            while not call.finished:
+                delta = await call.wait(_next(call.response))
+                if delta is None:
+                    raise WorkerDied(self.name, "its stream ended before the reply did")
+                yield call.received(delta)
+        except Aborted:
+            yield call.received(ChatDelta("", "abort", call.usage))
+        finally:
+            self._end(call, request)
+
+    def abort(self, request_id: str) -> bool:
+        """See :meth:`ChatModel.abort`.
+
+        Every replica is asked. A request of this program that none of them knows, or that they
+        are too busy to find within a second, is cancelled from here: it ends with what has come
+        of its text so far, which for :meth:`generate` is none.
+        """
+        known = request_id in self._calls
+        answers = self._ask_all("abort", request_id, timeout_s=_REACH_OWN_S if known else _REACH_S)
+        if any(answer is True for answer in answers):
+            return True
+        call = self._calls.get(request_id)
+        if call is None:
+            return False
+        call.aborted = True
+        call.cancel()
+        return True
+
+    def tokenize(self, text: str) -> list[int]:
+        """See :meth:`ChatModel.tokenize`."""
+        tokens: list[int] = bridge.run(self._ask("tokenize", text))
+        return tokens
+
+    def apply_chat_template(self, messages: Sequence[Message]) -> str:
+        """See :meth:`ChatModel.apply_chat_template`."""
+        return str(bridge.run(self._ask("apply_chat_template", tuple(messages))))
+
+    def describe(self) -> list[Description]:
+        """What each replica says of itself that answers in time: for diagnosis."""
+        answers = self._ask_all("describe")
+        return [answer for answer in answers if isinstance(answer, Description)]
+
+    def end_requests(self) -> None:
+        """Have the replicas end the requests under way with ``ModelClosed``, and take no more."""
+        self._ask_all("stop")
+
+    def close(self) -> None:
+        """End this program's requests with ``ModelClosed``. The deployment itself stays."""
+        self._closed = True
+        for call in list(self._calls.values()):
+            call.closed = True
+            call.cancel()
+
+    def _call(self, method: str, *args: Any, request: ChatRequest | None = None) -> Call:
+        if self._closed:
+            raise ModelClosed(self.name)
+        try:
+            response = self._methods[method].remote(*args)
+        except Exception as error:
+            raise call_error(self.name, error) from error
+        call = Call(self.name, response, self._exists, request)
+        if request is not None:
+            self._calls[request.request_id] = call
+        return call
+
+    def _end(self, call: Call, request: ChatRequest) -> None:
+        if self._calls.get(request.request_id) is call:
+            del self._calls[request.request_id]
+        call.leave()
+
+    async def _ask(self, method: str, *args: Any) -> Any:
+        call = self._call(method, *args)
+        try:
+            answer = await call.wait(call.response)
+            call.finished = True
+            return answer
+        finally:
+            call.leave()
+
+    def _ask_all(self, method: str, *args: Any, timeout_s: float = _REACH_S) -> list[Any]:
+        return ask_all(self._handle, method, *args, timeout_s=timeout_s)
+
+
+def ask_all(handle: Any, method: str, *args: Any, timeout_s: float = _REACH_S) -> list[Any]:
+    """The answers of all replicas, or their errors; none unless all come in time."""
+
+    async def ask() -> list[Any]:
+        response = handle.broadcast(method, *args)
+        answers: list[Any] = await response.results_async(
+            timeout_s=timeout_s, return_exceptions=True
+        )
+        return answers
+
+    try:
+        return bridge.run(ask())
+    except Exception:  # noqa: BLE001 - whatever kept the replicas from answering
+        return []
+
+
+async def _next(response: Any) -> ChatDelta | None:
+    try:
+        delta: ChatDelta = await response.__anext__()
+    except StopAsyncIteration:
+        return None
+    return delta

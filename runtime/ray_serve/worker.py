@@ -1,0 +1,140 @@
+"""What runs in a replica: one model, and the methods that :class:`RayModel` calls."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import AsyncIterator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from runtime.backends import load_model
+from runtime.chat import ChatDelta, ChatReply, ChatRequest, Message, ModelMeta
+from runtime.deployment import DeploymentSpec
+from runtime.errors import DeploymentFailed, GenerationFailed, ModelClosed, WorkerDied
+from runtime.local import prove
+from runtime.ray_serve.coalesce import coalesced
+from runtime.ray_serve.failures import LoadFailed
+from runtime.resources import cpu_count
+from structured.errors import ByzerError
+
+_SPARE_THREADS = 8
+_ABORT_AGAIN_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a replica says of itself."""
+
+    meta: ModelMeta
+    token: str
+    """Of the deployment, so that a program sees whether the name is another's by now."""
+    pid: int
+    running: tuple[str, ...]
+    """Ids of the requests under way."""
+
+
+class Worker:
+    """A replica. Its methods run in Ray Serve's loop for user code, the model outside of it."""
+
+    def __init__(self, spec: DeploymentSpec, token: str, concurrency: int) -> None:
+        """Load the model and prove it; what goes wrong is in the error's text."""
+        # Serve's default of (CPUs + 4) threads would hold up agenerate, which takes one a request.
+        asyncio.get_running_loop().set_default_executor(
+            ThreadPoolExecutor(concurrency + _SPARE_THREADS, thread_name_prefix="worker")
+        )
+        self._token = token
+        self._running: set[str] = set()
+        self._dead = ""
+        try:
+            self._model = load_model(spec)
+            if spec.cpus_per_worker is None:
+                _use_all_cores()
+            prove(self._model)
+        except ByzerError as error:
+            raise LoadFailed(error) from None
+        except Exception as error:  # third-party errors may not survive the trip
+            failed = DeploymentFailed(spec.name, f"{type(error).__name__}: {error}")
+            raise LoadFailed(failed) from error
+
+    async def generate(self, request: ChatRequest) -> ChatReply:
+        """The whole reply."""
+        with self._under_way(request):
+            reply = asyncio.ensure_future(self._model.agenerate(request))
+            try:
+                return await asyncio.shield(reply)
+            except asyncio.CancelledError:
+                reply.cancel()
+                while not reply.done():  # the model may not have known the request yet
+                    self._model.abort(request.request_id)
+                    await asyncio.wait({reply}, timeout=_ABORT_AGAIN_S)
+                with contextlib.suppress(BaseException):
+                    reply.result()
+                raise
+
+    async def stream(self, request: ChatRequest) -> AsyncIterator[ChatDelta]:
+        """The reply in pieces."""
+        with self._under_way(request):
+            pieces = coalesced(self._model.astream(request))
+            try:
+                async for piece in pieces:
+                    yield piece
+            finally:
+                await pieces.aclose()  # type: ignore[attr-defined]
+
+    async def tokenize(self, text: str) -> list[int]:
+        """See :meth:`ChatModel.tokenize`."""
+        return await asyncio.to_thread(self._model.tokenize, text)
+
+    async def apply_chat_template(self, messages: Sequence[Message]) -> str:
+        """See :meth:`ChatModel.apply_chat_template`."""
+        return await asyncio.to_thread(self._model.apply_chat_template, messages)
+
+    async def abort(self, request_id: str) -> bool:
+        """See :meth:`ChatModel.abort`."""
+        return self._model.abort(request_id)
+
+    async def describe(self) -> Description:
+        """What this replica is and does."""
+        return Description(self._model.meta, self._token, os.getpid(), tuple(self._running))
+
+    async def stop(self) -> None:
+        """End the requests under way with ``ModelClosed``, before the replica is taken down."""
+        await asyncio.to_thread(self._model.close)
+
+    async def check_health(self) -> None:
+        """Asked by Ray Serve, which replaces a replica that raises here."""
+        if self._dead:
+            raise RuntimeError(self._dead)
+
+    @contextmanager
+    def _under_way(self, request: ChatRequest) -> Iterator[None]:
+        self._running.add(request.request_id)
+        try:
+            yield
+        except WorkerDied as error:  # the engine in this process: a new replica is needed
+            self._dead = str(error)
+            raise
+        except ByzerError:
+            raise
+        except Exception as error:  # third-party errors may not survive the trip
+            reason = f"{type(error).__name__}: {error}"
+            raise GenerationFailed(self._model.name, reason) from None
+        finally:
+            self._running.discard(request.request_id)
+
+    def __del__(self) -> None:
+        model = getattr(self, "_model", None)  # absent when loading failed
+        if model is not None:
+            with contextlib.suppress(ModelClosed):
+                model.close()
+
+
+def _use_all_cores() -> None:
+    """Undo Ray's ``OMP_NUM_THREADS=1`` for torch, where no number of CPUs was asked for."""
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.set_num_threads(cpu_count())

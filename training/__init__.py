@@ -1,0 +1,1 @@
+"""Fine-tune, pretrain, merge and convert models.  Nothing is offered in this version."""
