@@ -53,6 +53,7 @@ class Deployments(Configuration):
     ) -> dict[str, Any]:
         """Bring a model up under ``udf_name`` and return what it says of itself.
 
+        The first model that an object deploys is the one that its calls use when they name none.
         ``model_path`` is a catalogue name (``"quickstart"``), a GGUF file, or a model folder;
         ``infer_params`` holds ``backend.*`` keys for the engine, and ``gen.*`` keys as the
         model's default generation parameters.
@@ -82,6 +83,8 @@ class Deployments(Configuration):
         if generation:
             parse_generation(generation)  # refuse before the model is loaded
         meta = self.host.deploy(spec).meta.as_dict()
+        if self.default_model_name is None:
+            self.default_model_name = name
         if generation:
             self.setup_extra_generation_params(name, generation)
         return meta
@@ -100,6 +103,8 @@ class Deployments(Configuration):
 
     def undeploy(self, udf_name: str, force: bool = False) -> bool:
         """Take a model down; False when there was none."""
+        if self.default_model_name == udf_name:
+            self.default_model_name = None
         return self.host.undeploy(udf_name, force=force)
 
     def is_model_exist(self, udf_name: str) -> bool:

@@ -153,9 +153,13 @@ def _chosen(choice: Any, schemas: Mapping[str, ToolSchema[Any]]) -> ToolSchema[A
         return None
     if isinstance(choice, dict):  # OpenAI's {"type": "function", "function": {"name": …}}
         choice = choice.get("function", {}).get("name")
-    for schema in schemas.values():
-        if choice == schema.name or choice is schema.func or getattr(choice, "schema", 0) is schema:
-            return schema
+    name = choice
+    if isinstance(choice, ToolSchema) or hasattr(choice, "schema"):
+        name = getattr(choice, "schema", choice).name
+    elif callable(choice):
+        name = ToolSchema.of(choice).name
+    if isinstance(name, str) and name in schemas:
+        return schemas[name]
     raise InvalidParameter(
         "tool_choice", choice, f"'auto', 'required' or one of the tools: {listed(schemas)}"
     )
@@ -165,13 +169,19 @@ def _schema(tool: Any, func_params: Mapping[str, Any] | None) -> ToolSchema[Any]
     schema = tool if isinstance(tool, ToolSchema) else getattr(tool, "schema", None)
     if not isinstance(schema, ToolSchema):
         schema = ToolSchema.of(tool)
-    if func_params:
-        takes = inspect.signature(schema.func).parameters
-        supplied = {key: value for key, value in func_params.items() if key in takes}
-        if supplied:
-            bound = partial(schema.func, **supplied)
-            return ToolSchema.of(bound, name=schema.name, description=schema.description)
-    return schema
+    return _supplied(schema, func_params) if func_params else schema
+
+
+def _supplied(schema: ToolSchema[Any], func_params: Mapping[str, Any]) -> ToolSchema[Any]:
+    """A tool some of whose arguments the program gives: they are not in its contract."""
+    signature = inspect.signature(schema.func)
+    supplied = {key: value for key, value in func_params.items() if key in signature.parameters}
+    if not supplied:
+        return schema
+    bound = partial(schema.func, **supplied)
+    asked = [p for p in inspect.signature(bound).parameters.values() if p.name not in supplied]
+    bound.__signature__ = signature.replace(parameters=asked)  # type: ignore[attr-defined]
+    return ToolSchema.of(bound, name=schema.name, description=schema.description)
 
 
 def _object(text: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
@@ -19,10 +20,13 @@ class Tool(Generic[P, R]):
         schema: The contract; ``schema.call(arguments)`` validates, coerces and calls.
     """
 
-    def __init__(self, func: Callable[P, R], schema: ToolSchema[Any]) -> None:
+    def __init__(
+        self, func: Callable[P, R], schema: ToolSchema[Any], *, is_method: bool = False
+    ) -> None:
         functools.update_wrapper(self, func)
         self.func = func
         self.schema = schema
+        self._is_method = is_method
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function."""
@@ -30,11 +34,10 @@ class Tool(Generic[P, R]):
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         """A tool defined in a class body becomes a tool of the instance it is taken from."""
-        if instance is None:
+        if instance is None or not self._is_method:
             return self
-        bound = self.func.__get__(instance, owner)
-        schema = ToolSchema.of(bound, name=self.schema.name, description=self.schema.description)
-        return Tool(bound, schema)
+        schema = self.schema.bound_to(instance)
+        return Tool(schema.func, schema)
 
     def __repr__(self) -> str:
         return f"<tool {self.schema.name}>"
@@ -83,12 +86,18 @@ def tool(
     def wrap(func: Callable[P, R]) -> Tool[P, R]:
         skip = _is_method(func)
         schema = ToolSchema.of(func, name=name, description=description, skip_first=skip)
-        return Tool(func, schema)
+        return Tool(func, schema, is_method=skip)
 
     return wrap if func is None else wrap(func)
 
 
 def _is_method(func: Callable[..., Any]) -> bool:
-    """Whether a function stands in a class body, by the name Python gave it."""
+    """Whether a function stands in a class body and begins with a bare ``self``.
+
+    A static method stands there too, but its first parameter has an annotation, as any tool's.
+    """
     scope, _, _ = getattr(func, "__qualname__", "").rpartition(".")
-    return bool(scope) and not scope.endswith("<locals>")
+    if not scope or scope.endswith("<locals>"):
+        return False
+    first = next(iter(inspect.signature(func).parameters.values()), None)
+    return first is not None and first.annotation is first.empty

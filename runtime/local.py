@@ -98,7 +98,8 @@ def prove(model: ChatModel) -> None:
     vocabulary, about half a second), so that the first caller does not wait for it.
 
     Raises:
-        DeploymentFailed: The model's reply was not what the constraint allows.
+        DeploymentFailed: The request failed, or the reply was not what the constraint allows.
+            The model is closed then, as it is whatever else goes wrong.
     """
     params = GenerationParams(max_output_tokens=8, temperature=0)
     constraint = ChoiceConstraint(options=("yes", "no"))
@@ -108,9 +109,12 @@ def prove(model: ChatModel) -> None:
         request = ChatRequest(prompt="Ready?", params=params, constraint=constraint)
     try:
         reply = model.generate(request)
-    except ByzerError as error:
+    except BaseException as error:
         model.close()
-        raise DeploymentFailed(model.name, f"its first request failed: {error}") from error
+        if not isinstance(error, Exception):  # Ctrl-C while the model answers
+            raise
+        reason = error if isinstance(error, ByzerError) else repr(error)
+        raise DeploymentFailed(model.name, f"its first request failed: {reason}") from error
     if reply.text not in constraint.options:
         model.close()
         raise DeploymentFailed(

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import replace
 
 from runtime.chat import ChatDelta, ChatReply, ChatRequest, Message, ModelMeta, TokenLogprob, Usage
@@ -59,24 +59,19 @@ class ChatModel(ABC):
 
     def _best_of(self, request: ChatRequest) -> ChatReply:
         params = request.params
-        asked = replace(request, params=params.but(best_of=1, logprobs=params.logprobs or 0))
+        asked = params.but(best_of=1, logprobs=params.logprobs or 0)
         seed = 0 if params.seed is None else params.seed
-        replies = [
-            self.generate(
-                replace(
-                    asked,
-                    params=asked.params.but(seed=seed + i),
-                    request_id=f"{request.request_id}-{i}" if i else request.request_id,
-                )
-            )
-            for i in range(params.best_of)
-        ]
+        replies: list[ChatReply] = []
+        for i in range(params.best_of):
+            # One at a time and all under one id, so that abort() stops whichever runs.
+            replies.append(self.generate(replace(request, params=asked.but(seed=seed + i))))
+            if replies[-1].finish_reason == "abort":
+                return replace(replies[-1], usage=sum((r.usage for r in replies), Usage()))
         best = max(replies, key=lambda reply: reply.cumulative_logprob / (len(reply.logprobs) or 1))
         return replace(
             best,
             usage=sum((reply.usage for reply in replies), Usage()),
             logprobs=best.logprobs if params.logprobs is not None else (),
-            request_id=request.request_id,
         )
 
     async def agenerate(self, request: ChatRequest) -> ChatReply:
@@ -85,10 +80,18 @@ class ChatModel(ABC):
         try:
             return await asyncio.shield(done)
         except asyncio.CancelledError:
-            self.abort(request.request_id)
-            with contextlib.suppress(Exception):
-                await done
+            await self._stopped(request.request_id, done.done)
+            with contextlib.suppress(asyncio.CancelledError):
+                done.exception()  # it has been seen: asyncio need not complain of it
             raise
+
+    async def _stopped(self, request_id: str, ended: Callable[[], bool]) -> None:
+        """Abort until it has ended: what has not begun yet cannot be aborted yet."""
+        pause_s = 0.001
+        while not ended():
+            self.abort(request_id)
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, 0.1)
 
     async def astream(self, request: ChatRequest) -> AsyncIterator[ChatDelta]:
         """:meth:`stream` for an event loop. Closing it, or cancelling, stops the generation."""
@@ -101,18 +104,18 @@ class ChatModel(ABC):
                 loop.call_soon_threadsafe(queue.put_nowait, item)
 
         def produce() -> None:
-            deltas = self.stream(request)
             try:
-                for delta in deltas:
-                    if left.is_set():
-                        break
-                    put(delta)
+                deltas = self.stream(request)
+                try:
+                    for delta in deltas:
+                        if left.is_set():
+                            break
+                        put(delta)
+                finally:
+                    getattr(deltas, "close", _nothing)()
             except BaseException as error:  # noqa: BLE001 - handed to the reader, who raises it
                 put(error)
             finally:
-                close = getattr(deltas, "close", None)
-                if close is not None:
-                    close()
                 put(None)
 
         producer = threading.Thread(target=produce, name=f"astream-{self.name}", daemon=True)
@@ -122,9 +125,14 @@ class ChatModel(ABC):
                 if isinstance(item, BaseException):
                     raise item
                 yield item
+            producer.join()  # it has nothing left to do
         finally:
             left.set()
-            self.abort(request.request_id)
+            await self._stopped(request.request_id, lambda: not producer.is_alive())
+
+
+def _nothing() -> None:
+    return None
 
 
 def collect(deltas: Iterator[ChatDelta], request: ChatRequest, model: str) -> ChatReply:

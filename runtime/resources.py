@@ -11,6 +11,9 @@ from runtime.deployment import DeploymentSpec
 from runtime.errors import NotEnoughResources
 from runtime.settings import settings
 
+_ROUNDING = 1e-6
+"""Shares are added up as floats: 0.8 + 0.1 leaves a little less than 0.1 of a GPU."""
+
 
 def gpu_count() -> int:
     """GPUs that this process may use.
@@ -49,9 +52,9 @@ def check_resources(spec: DeploymentSpec, *, gpus_in_use: float = 0) -> None:
     """
     if spec.gpus_per_worker:
         needed, available = spec.gpus_per_worker * spec.num_workers, gpu_count() - gpus_in_use
-        if needed > available:
+        if needed > available + _ROUNDING:
             raise NotEnoughResources(spec.name, "GPUs", needed=needed, available=available)
     if spec.cpus_per_worker:
         needed, available = spec.cpus_per_worker * spec.num_workers, cpu_count()
-        if needed > available:
+        if needed > available + _ROUNDING:
             raise NotEnoughResources(spec.name, "CPUs", needed=needed, available=available)

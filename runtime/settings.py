@@ -74,6 +74,18 @@ def settings() -> Settings:
     )
 
 
+def let_openmp_threads_sleep() -> None:
+    """Make OpenMP threads that wait for each other sleep soon, instead of spinning.
+
+    llama.cpp's threads meet hundreds of times for each token. GNU OpenMP spins there for
+    milliseconds; where another process wants a core too, the thread that is waited for does not
+    get it. Measured on two busy cores: 0.8 tokens/s spinning, 25 with this. Must be called
+    before the library that brings OpenMP is loaded; the user's own OpenMP settings win.
+    """
+    if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys():
+        os.environ["GOMP_SPINCOUNT"] = "2000"
+
+
 def child_environment(changes: Mapping[str, str]) -> dict[str, str]:
     """This process's environment with ``changes`` on top, for a child process."""
     return {**os.environ, **changes}

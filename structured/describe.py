@@ -7,11 +7,14 @@ the validator carries the rules.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
-from structured.json_schema import JsonSchema
+from structured.json_schema import RULES, JsonSchema, pointed, resolved
 
-_MAX_DEPTH = 12
+_MAX_DEPTH = 24
+_MAX_PARTS = 2000
+"""Limits on what is written out: a schema of hostile size ends in ``…``."""
 _BOUNDS = (
     ("minimum", ">= {}"),
     ("exclusiveMinimum", "> {}"),
@@ -22,13 +25,15 @@ _BOUNDS = (
     ("maxLength", "at most {} characters"),
     ("minItems", "at least {} items"),
     ("maxItems", "at most {} items"),
+    ("minProperties", "at least {} keys"),
+    ("maxProperties", "at most {} keys"),
 )
 
 
 def describe(schema: JsonSchema | bool, *, descriptions: bool = True) -> str:
     """The shape of a schema's values, with descriptions and bounds as comments.
 
-    A recursive part is named, and shown once.
+    A recursive part is named, and shown once: ``Tree = {"left": Tree | null}``.
     """
     return _Describer(schema, descriptions).text(schema, 0, ())
 
@@ -37,45 +42,64 @@ class _Describer:
     def __init__(self, root: JsonSchema | bool, descriptions: bool) -> None:
         self.root = root
         self.descriptions = descriptions
+        self._parts = 0
+        self._open = 0
+        self._named: set[str] = set()
 
     def text(self, schema: Any, depth: int, within: tuple[str, ...]) -> str:
+        """``schema``, at an indentation of ``depth``, inside the parts that ``within`` names."""
+        self._parts += 1
+        if self._open >= _MAX_DEPTH or self._parts > _MAX_PARTS:
+            return "…"
+        self._open += 1
+        try:
+            return self._text(schema, depth, within)
+        finally:
+            self._open -= 1
+
+    def _text(self, schema: Any, depth: int, within: tuple[str, ...]) -> str:
         if not isinstance(schema, dict):
-            return "any"
+            return "nothing" if schema is False else "any"
         if "$ref" in schema:
-            reference = str(schema["$ref"])
-            target = self._resolve(reference)
-            if target is None or reference in within or depth > _MAX_DEPTH:
-                return reference.rsplit("/", 1)[-1]
-            return self.text(target, depth, (*within, reference))
+            return self._reference(str(schema["$ref"]), depth, within)
         if "const" in schema:
             return _json(schema["const"])
-        if "enum" in schema:
-            return " | ".join(_json(value) for value in schema["enum"])
+        if isinstance(values := schema.get("enum"), list):
+            return _either(_json(value) for value in values)
         for key in ("anyOf", "oneOf"):
-            if isinstance(schema.get(key), list):
-                options = (self.text(option, depth, within) for option in schema[key])
-                return " | ".join(dict.fromkeys(options))
-        if isinstance(schema.get("allOf"), list) and "properties" not in schema:
-            return " & ".join(self.text(part, depth, within) for part in schema["allOf"])
+            if isinstance(options := schema.get(key), list):
+                return _either(self.text(option, depth, within) for option in options)
+        if isinstance(parts := schema.get("allOf"), list) and "properties" not in schema:
+            return " & ".join(self.text(part, depth, within) for part in parts)
         kind = schema.get("type")
         if isinstance(kind, list):
-            return " | ".join(self.text({**schema, "type": k}, depth, within) for k in kind)
+            return _either(self.text({**schema, "type": str(k)}, depth, within) for k in kind)
         if kind == "object" or "properties" in schema:
             return self._object(schema, depth, within)
         if kind == "array" or "items" in schema or "prefixItems" in schema:
             return self._array(schema, depth, within)
         return str(schema.get("format") or kind or "any")
 
+    def _reference(self, reference: str, depth: int, within: tuple[str, ...]) -> str:
+        name = reference.rsplit("/", 1)[-1]
+        target = pointed(self.root, reference)
+        if target is None:
+            return name
+        if reference in within:
+            self._named.add(reference)
+            return name
+        text = self.text(target, depth, (*within, reference))
+        return f"{name} = {text}" if reference in self._named else text
+
     def _object(self, schema: JsonSchema, depth: int, within: tuple[str, ...]) -> str:
-        properties = schema.get("properties") or {}
-        extra = schema.get("additionalProperties")
-        if not properties:
-            return f"{{string: {self.text(extra, depth + 1, within)}}}" if extra else "{}"
-        required = schema.get("required") or ()
+        properties = schema.get("properties")
+        if not isinstance(properties, dict) or not properties:
+            return self._mapping(schema, depth, within)
+        required = schema.get("required")
         members = []
         commented = False
         for name, child in properties.items():
-            optional = "" if name in required else "?"
+            optional = "" if isinstance(required, list) and name in required else "?"
             member = f"{_json(name)}{optional}: {self.text(child, depth + 1, within)}"
             if comment := self._comment(child):
                 member, commented = f"{member}  // {comment}", True
@@ -85,33 +109,53 @@ class _Describer:
         indent = "  " * (depth + 1)
         return "{\n" + "".join(f"{indent}{m}\n" for m in members) + "  " * depth + "}"
 
+    def _mapping(self, schema: JsonSchema, depth: int, within: tuple[str, ...]) -> str:
+        pairs = []
+        if isinstance(patterns := schema.get("patternProperties"), dict):
+            for pattern, child in patterns.items():
+                pairs.append(f"/{pattern}/: {self.text(child, depth + 1, within)}")
+        names, values = schema.get("propertyNames"), schema.get("additionalProperties")
+        if values or (isinstance(names, dict) and values is not False):
+            key = self._key(names, depth, within)
+            pairs.append(f"{key}: {self.text(values, depth + 1, within)}")
+        return "{" + ", ".join(pairs) + "}"
+
+    def _key(self, names: Any, depth: int, within: tuple[str, ...]) -> str:
+        names = resolved(self.root, names)
+        if not isinstance(names, dict):
+            return "string"
+        if "pattern" in names and "format" not in names:
+            return f"/{names['pattern']}/"
+        return self.text({"type": "string", **names}, depth + 1, within)
+
     def _array(self, schema: JsonSchema, depth: int, within: tuple[str, ...]) -> str:
         items = schema.get("items")
-        first = schema.get("prefixItems") or (items if isinstance(items, list) else None)
-        if first:
+        first = schema.get("prefixItems") or items
+        if isinstance(first, list):
             return "[" + ", ".join(self.text(item, depth + 1, within) for item in first) + "]"
+        if schema.get("maxItems") == 0:
+            return "[]"
         inner = self.text(items, depth + 1, within)
-        return f"({inner})[]" if " | " in inner and not inner.startswith("{") else f"{inner}[]"
+        loose = any(sign in inner for sign in (" | ", " & ", " = ")) and inner[0] not in "{["
+        return f"({inner})[]" if loose else f"{inner}[]"
 
     def _comment(self, schema: Any) -> str:
         if not self.descriptions or not isinstance(schema, dict):
             return ""
         parts = []
-        if isinstance(schema.get("description"), str):
-            parts.append(" ".join(schema["description"].split()))
-        parts += [text.format(schema[key]) for key, text in _BOUNDS if key in schema]
-        return "; ".join(parts)
+        if isinstance(text := schema.get("description"), str):
+            parts.append(" ".join(text.split()))
+        if "prefixItems" not in schema:
+            parts += [text.format(_json(schema[key])) for key, text in _BOUNDS if key in schema]
+        if "format" not in schema and isinstance(pattern := schema.get("pattern"), str):
+            parts.append(f"matches {pattern}")
+        if isinstance(rules := schema.get(RULES), list):
+            parts += map(str, rules)
+        return "; ".join(filter(None, parts))
 
-    def _resolve(self, reference: str) -> Any:
-        node: Any = self.root
-        if not reference.startswith("#"):
-            return None
-        for step in reference.lstrip("#/").split("/") if reference != "#" else ():
-            step = step.replace("~1", "/").replace("~0", "~")
-            if not isinstance(node, dict) or step not in node:
-                return None
-            node = node[step]
-        return node
+
+def _either(options: Iterable[str]) -> str:
+    return " | ".join(dict.fromkeys(options)) or "nothing"
 
 
 def _json(value: Any) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from functools import lru_cache
-from typing import Any, Generic, TypeVar, cast, get_args, get_origin
+from types import NoneType, UnionType
+from typing import Annotated, Any, Generic, TypeVar, Union, cast, get_args, get_origin
 
 import pydantic
 from pydantic_core import PydanticSerializationError, from_json
+from pydantic_core import SchemaError as CoreSchemaError
 
 from structured.constraint import JsonConstraint
 from structured.errors import SchemaError, ValidationFailed, Violation, shorten
@@ -74,19 +76,11 @@ class OutputSchema(Generic[T]):
         if isinstance(schema, str):
             try:
                 schema = json.loads(schema)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise SchemaError(f"expected a JSON Schema as JSON text: {error}") from None
         if not isinstance(schema, dict):
             raise SchemaError(f"expected a JSON Schema object, got {shorten(schema)}")
-        import jsonschema
-
-        try:
-            check = schema_validator(schema)
-        except jsonschema.SchemaError as error:
-            where = "$" + "".join(f"[{step!r}]" for step in error.absolute_path)
-            raise SchemaError(
-                f"not a valid JSON Schema: at {where}: {error.message}", path=where
-            ) from None
+        check = schema_validator(schema)
         return OutputSchema(
             name=name or str(schema.get("title") or "value"),
             description=str(schema.get("description") or ""),
@@ -167,7 +161,13 @@ class OutputSchema(Generic[T]):
         Raises:
             SchemaError: The value cannot be written as JSON.
         """
-        return json.dumps(self.dump(value), ensure_ascii=False, separators=(",", ":"))
+        try:
+            text = json.dumps(
+                self.dump(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False
+            )
+        except ValueError as error:
+            raise SchemaError(f"cannot write {shorten(value)} as JSON: {error}") from None
+        return text.replace("\x7f", "\\u007f")  # as grammars spell it
 
 
 def _as_text(text: str | bytes) -> str:
@@ -196,7 +196,7 @@ def _build(type_: Any) -> OutputSchema[Any]:
             f"{name} has no JSON Schema: {error.message}",
             hint="use a pydantic class, a dataclass, a TypedDict, or built-in types",
         ) from None
-    except (TypeError, NameError) as error:
+    except (TypeError, NameError, CoreSchemaError) as error:
         raise SchemaError(f"{name} is not a type that can be validated: {error}") from None
     return OutputSchema(
         name=name,
@@ -208,12 +208,22 @@ def _build(type_: Any) -> OutputSchema[Any]:
 
 def type_name(type_: Any) -> str:
     """A type as a person would write it: ``list[Person]``, ``Literal['a', 'b']``."""
-    origin = get_origin(type_)
+    origin, arguments = get_origin(type_), get_args(type_)
     if isinstance(type_, type) and origin is None:
         return type_.__name__
+    if origin is Annotated:
+        return type_name(arguments[0])
+    if origin in (Union, UnionType):
+        return " | ".join("None" if part is NoneType else type_name(part) for part in arguments)
     text = repr(type_)
-    for argument in (type_, *get_args(type_)):
-        module = getattr(argument, "__module__", None)
+    for part in _parts(type_):
+        module = getattr(part, "__module__", None)
         if module:
             text = text.replace(f"{module}.", "")
     return text.replace("typing.", "").replace("<locals>.", "")
+
+
+def _parts(type_: Any) -> Iterator[Any]:
+    yield type_
+    for argument in get_args(type_):
+        yield from _parts(argument)

@@ -31,8 +31,7 @@ def _deployed(quickstart_gguf: Path) -> Iterator[None]:
     from byzer_agents import ByzerLLM
 
     llm = ByzerLLM()
-    # One thread: two would wait for each other at every layer whenever a core is busy.
-    llm.deploy(str(quickstart_gguf), udf_name=MODEL, infer_params={"backend.n_threads": 1})
+    llm.deploy(str(quickstart_gguf), udf_name=MODEL)
     yield
     llm.undeploy(MODEL)
 

@@ -32,11 +32,11 @@ def chat(
 ) -> None:
     """Talk to a model. Its weights are fetched on first use."""
     from byzer_agents import ByzerLLM
+    from runtime.local import LocalHost
 
     with errors():
-        llm = ByzerLLM()
+        llm = ByzerLLM(host=LocalHost())
         llm.deploy(_path(model), udf_name="chat")
-        llm.setup_default_model_name("chat")
         config: dict[str, Any] = {"max_length": max_tokens, "temperature": temperature}
         if seed is not None:
             config["gen.seed"] = seed
@@ -46,6 +46,7 @@ def chat(
             _once(llm, [*history, {"role": "user", "content": asked}], config, as_json)
         else:
             _converse(llm, history, config)
+        llm.undeploy("chat")
 
 
 def _path(model: str) -> str:

@@ -7,11 +7,18 @@ import textwrap
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from byzer_agents.cli.output import errors, print_json
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from byzer_agents import ByzerLLM
+    from byzer_agents.cli.demo_steps import Step
+    from byzer_agents.cli.metering import Meter
 
 
 @dataclass(frozen=True)
@@ -47,6 +54,7 @@ def run(*, on_ray: bool, show: bool) -> list[StepReport]:
     from byzer_agents import ByzerLLM
     from byzer_agents.cli import demo_steps
     from byzer_agents.cli.metering import Meter, MeteredHost
+    from runtime.local import LocalHost
     from runtime.store import ModelStore
 
     console = Console(quiet=not show)
@@ -54,7 +62,7 @@ def run(*, on_ray: bool, show: bool) -> list[StepReport]:
     started = time.perf_counter()
     with console.status(f"deploying the quickstart model {'on Ray Serve' if on_ray else ''}"):
         meter = Meter()
-        llm = ByzerLLM(address="local") if on_ray else ByzerLLM()
+        llm = ByzerLLM(address="local") if on_ray else ByzerLLM(host=LocalHost())
         meta = llm.deploy("quickstart", udf_name="demo")
     took = time.perf_counter() - started
     console.print(
@@ -63,31 +71,31 @@ def run(*, on_ray: bool, show: bool) -> list[StepReport]:
     )
     metered = ByzerLLM(host=MeteredHost(llm.host, meter))
     try:
-        return [_step(console, title, step, metered, meter) for title, step in demo_steps.STEPS]
+        return [_report(console, step, metered, meter) for step in demo_steps.STEPS]
     finally:
         llm.undeploy("demo")
 
 
-def _step(
-    console: Any, title: str, step: Callable[[Any, Any], Any], llm: Any, meter: Any
-) -> StepReport:
+def _report(console: Console, step: Step, llm: ByzerLLM, meter: Meter) -> StepReport:
+    from rich.markup import escape
     from rich.syntax import Syntax
 
-    code = _body(step)
-    console.rule(f"[bold]{title}", align="left")
+    definitions = [inspect.getsource(used) for used in step.uses]
+    code = "\n\n".join([*definitions, _body(step.run)])
+    console.rule(f"[bold]{step.title}", align="left")
     console.print(Syntax(code, "python", background_color="default"))
     meter.clear()
-    value = step(llm, lambda text: console.print(text, end="", markup=False, highlight=False))
+    value = step.run(llm, lambda text: console.print(text, end="", markup=False, highlight=False))
     report = StepReport(
-        title=title,
+        title=step.title,
         code=code,
         value=repr(value),
-        type=_type_name(value),
+        type=type(value).__name__,
         tokens_per_second=round(meter.tokens_per_second, 1),
         first_token_ms=round(meter.first_token_s * 1000, 1),
         total_ms=round(meter.total_s * 1000, 1),
     )
-    console.print(f"[green]→[/] [bold]{_escaped(report.value)}[/]  [dim]{report.type}[/]")
+    console.print(f"[green]→[/] [bold]{escape(report.value)}[/]  [dim]{report.type}[/]")
     console.print(
         f"  [dim]{report.tokens_per_second:.0f} tokens/s, first token after "
         f"{report.first_token_ms:.0f} ms, all after {report.total_ms:.0f} ms[/]\n"
@@ -99,13 +107,3 @@ def _body(step: Callable[..., Any]) -> str:
     """The source of a step without its ``def`` line and docstring: just what ran."""
     lines = inspect.getsource(step).splitlines()
     return textwrap.dedent("\n".join(lines[2:])).strip()
-
-
-def _type_name(value: object) -> str:
-    return type(value).__name__
-
-
-def _escaped(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import BaseModel
@@ -58,9 +59,19 @@ def classify(llm: ByzerLLM, show: Show) -> str:
     return llm.extract(Literal["positive", "negative"], "What a lovely day!")
 
 
-STEPS: list[tuple[str, Callable[[ByzerLLM, Show], Any]]] = [
-    ("Chat, as it comes", chat),
-    ("An object from a sentence", extract),
-    ("One of two tools, picked and run", pick_tool),
-    ("One of two words", classify),
-]
+@dataclass(frozen=True)
+class Step:
+    """One step of the demo."""
+
+    title: str
+    run: Callable[[ByzerLLM, Show], Any]
+    uses: tuple[Any, ...] = ()
+    """Definitions of this module whose source is shown before the step's own."""
+
+
+STEPS = (
+    Step("Chat, as it comes", chat),
+    Step("An object from a sentence", extract, (Person,)),
+    Step("One of two tools, picked and run", pick_tool, (get_weather.func, add.func)),
+    Step("One of two words", classify),
+)

@@ -37,6 +37,7 @@ from runtime.errors import (
 )
 from runtime.generation import GenerationParams
 from runtime.model import ChatModel
+from runtime.settings import let_openmp_threads_sleep
 from runtime.store.gguf import read_gguf_metadata
 from structured.llguidance_engine import to_lark
 
@@ -71,6 +72,7 @@ class LlamaCppModel(ChatModel):
             MissingExtra: ``xllamacpp`` is not installed.
             DeploymentFailed: llama.cpp cannot load the file.
         """
+        let_openmp_threads_sleep()
         try:
             import httpx
             import xllamacpp

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any, TypeVar, get_args, get_type_hints
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from runtime.errors import InvalidParameter, UnknownParameter
 from runtime.generation import boolean
@@ -23,27 +24,28 @@ def parse_options(options: type[OptionsT], values: Mapping[str, Any]) -> Options
     known = {field.name for field in fields(options)}  # type: ignore[arg-type]
     parsed: dict[str, Any] = {}
     for key, value in values.items():
-        name = key.removeprefix("backend.")
+        name = str(key).removeprefix("backend.")
         if name not in known:
-            raise UnknownParameter(key, {f"backend.{k}" for k in known}, where="backend")
+            raise UnknownParameter(str(key), {f"backend.{k}" for k in known}, where="backend")
         parsed[name] = _coerced(key, value, types[name])
     return options(**parsed)
 
 
 def _coerced(key: str, value: object, type_: Any) -> Any:
-    choices = [choice for choice in (get_args(type_) or (type_,)) if choice is not type(None)]
-    if value is None and type(None) in get_args(type_):
+    members = get_args(type_) if get_origin(type_) in (Union, UnionType) else (type_,)
+    if value is None and NoneType in members:
         return None
-    if choices[0] is bool:
+    kind = next(member for member in members if member is not NoneType)
+    if kind is bool:
         return boolean(key, value)
-    for kind, expected in ((int, "a whole number"), (float, "a number")):
-        if choices[0] is kind:
+    for number, expected in ((int, "a whole number"), (float, "a number")):
+        if kind is number:
             try:
-                return kind(str(value))
+                return number(str(value))
             except ValueError:
                 raise InvalidParameter(key, value, expected) from None
     if not isinstance(value, str):
         raise InvalidParameter(key, value, "a string")
-    if isinstance(choices[0], str) and value not in choices:
-        raise InvalidParameter(key, value, f"one of {', '.join(map(str, choices))}")
+    if get_origin(kind) is Literal and value not in get_args(kind):
+        raise InvalidParameter(key, value, f"one of {', '.join(map(str, get_args(kind)))}")
     return value

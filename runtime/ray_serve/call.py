@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -64,7 +65,8 @@ class Call:
 
     def cancel(self) -> None:
         """Stop it, in a queue or on its replica. Does not wait."""
-        self.response.cancel()
+        with contextlib.suppress(Exception):  # that of a call which has failed already
+            self.response.cancel()
 
     def leave(self) -> None:
         """Stop it unless it is complete."""
@@ -98,7 +100,7 @@ class Call:
             task.cancel()
         try:
             return task.result()
-        except (Exception, asyncio.CancelledError) as error:
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - made one of ours
             # Not a cancellation of the caller's: that would have come out of asyncio.wait.
             raise await self._failure(error) from None
 

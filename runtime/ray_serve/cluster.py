@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from runtime.backends import choose_backend
 from runtime.deployment import DeploymentSpec
 from runtime.errors import InvalidParameter, MissingExtra, ModelError, NotEnoughResources
+from runtime.settings import settings
 from runtime.store import ModelStore, Progress
 
 DEFAULT_CPUS = 1.0
@@ -21,6 +23,7 @@ has room for a replica and for one task or second replica beside it.
 """
 _RELEASE_S = 5.0
 """How long Ray may take to report the resources of a replica that has just ended as free."""
+_KNOCK_S = 5.0
 _NAMES = {"CPU": "CPUs", "GPU": "GPUs"}
 
 
@@ -48,29 +51,40 @@ def connect(address: str | None) -> bool:
         raise MissingExtra(
             error.name or "ray", extra="ray", needed_for="A deployment on a cluster"
         ) from None
-    logging.getLogger("ray.serve").setLevel(logging.WARNING)
+    # What Ray Serve warns of in this process (a request refused, a replica gone), ours raise.
+    logging.getLogger("ray.serve").setLevel(logging.ERROR)
+    if (address or "").startswith("ray://") or ray.util.client.ray.is_connected():
+        raise InvalidParameter(
+            "address", address, "'auto', 'local' or host:port: Ray's client mode cannot stream"
+        )
     if ray.is_initialized():
         return False
-    if address is not None and address.startswith("ray://"):
-        raise InvalidParameter(
-            "address", address, "'auto', 'local' or host:port (Ray's client mode cannot stream)"
-        )
     started = address == "local"
-    settings: dict[str, Any] = {"include_dashboard": False} if started else {}
+    extra: dict[str, Any] = {}
+    if started:
+        extra = {"include_dashboard": False, "num_gpus": settings().gpus}  # None: those found
     try:
+        _knock(address)
         ray.init(
             address=address or "auto",
             log_to_driver=False,
             logging_level=logging.ERROR,
-            **settings,
+            **extra,
         )
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise NoCluster(
             f"no Ray cluster can be reached at {address or 'auto'!r}: {str(error).splitlines()[0]}",
             hint="start one with `ray start --head`, or give address='local' for one that lives "
             "in this program",
         ) from None
     return started
+
+
+def _knock(address: str | None) -> None:
+    """Try a ``host:port`` first: Ray itself tries for minutes."""
+    host, _, port = (address or "").rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK_S).close()
 
 
 def require_connection() -> None:
@@ -158,7 +172,9 @@ def check_room(spec: DeploymentSpec, shape: Mapping[str, float]) -> None:
         for node in nodes
     )
     if shape and places < spec.num_workers:
-        resource = max(shape, key=lambda r: shape[r] / max(node.get(r, 0) or 1e-9 for node in nodes))
+        resource = max(
+            shape, key=lambda r: shape[r] / max(node.get(r, 0) or 1e-9 for node in nodes)
+        )
         largest = max(node.get(resource, 0) for node in nodes)
         raise _no_room(spec, resource, needed=shape[resource], available=largest)
 

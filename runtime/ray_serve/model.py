@@ -9,15 +9,10 @@ from typing import Any
 from runtime.chat import ChatDelta, ChatReply, ChatRequest, Message, ModelMeta, Timing
 from runtime.errors import ModelClosed, WorkerDied
 from runtime.model import ChatModel
-from runtime.ray_serve import bridge
+from runtime.ray_serve import bridge, control
 from runtime.ray_serve.call import Aborted, Call
 from runtime.ray_serve.failures import call_error
 from runtime.ray_serve.worker import Description
-
-_REACH_S = 10.0
-"""How long a replica may take to answer a call of housekeeping."""
-_REACH_OWN_S = 1.0
-"""The same for the abort of a request of this program, which can be cancelled from here, too."""
 
 
 class RayModel(ChatModel):
@@ -29,16 +24,13 @@ class RayModel(ChatModel):
     Args:
         name: Of the deployment.
         handle: Ray Serve's handle of it.
-        description: What one of its replicas says of itself.
+        meta: What one of its replicas says of the model.
         exists: Whether the deployment is still there; asked now and then by calls that wait.
     """
 
-    def __init__(
-        self, name: str, handle: Any, description: Description, exists: Callable[[], bool]
-    ) -> None:
+    def __init__(self, name: str, handle: Any, meta: ModelMeta, exists: Callable[[], bool]) -> None:
         self.name = name
-        self._meta = description.meta
-        self._handle = handle
+        self._meta = meta
         self._methods = {
             method: handle.options(method_name=method, stream=method == "stream")
             for method in ("generate", "stream", "tokenize", "apply_chat_template")
@@ -94,13 +86,10 @@ class RayModel(ChatModel):
     def abort(self, request_id: str) -> bool:
         """See :meth:`ChatModel.abort`.
 
-        Every replica is asked. A request of this program that none of them knows, or that they
-        are too busy to find within a second, is cancelled from here: it ends with what has come
-        of its text so far, which for :meth:`generate` is none.
+        Every replica is asked. A request of this program that none of them has (it waits in a
+        queue) is cancelled from here, and ends without text.
         """
-        known = request_id in self._calls
-        answers = self._ask_all("abort", request_id, timeout_s=_REACH_OWN_S if known else _REACH_S)
-        if any(answer is True for answer in answers):
+        if control.abort(self.name, request_id):
             return True
         call = self._calls.get(request_id)
         if call is None:
@@ -119,13 +108,8 @@ class RayModel(ChatModel):
         return str(bridge.run(self._ask("apply_chat_template", tuple(messages))))
 
     def describe(self) -> list[Description]:
-        """What each replica says of itself that answers in time: for diagnosis."""
-        answers = self._ask_all("describe")
-        return [answer for answer in answers if isinstance(answer, Description)]
-
-    def end_requests(self) -> None:
-        """Have the replicas end the requests under way with ``ModelClosed``, and take no more."""
-        self._ask_all("stop")
+        """What each replica says of itself: for diagnosis."""
+        return control.describe(self.name)
 
     def close(self) -> None:
         """End this program's requests with ``ModelClosed``. The deployment itself stays."""
@@ -159,25 +143,6 @@ class RayModel(ChatModel):
             return answer
         finally:
             call.leave()
-
-    def _ask_all(self, method: str, *args: Any, timeout_s: float = _REACH_S) -> list[Any]:
-        return ask_all(self._handle, method, *args, timeout_s=timeout_s)
-
-
-def ask_all(handle: Any, method: str, *args: Any, timeout_s: float = _REACH_S) -> list[Any]:
-    """The answers of all replicas, or their errors; none unless all come in time."""
-
-    async def ask() -> list[Any]:
-        response = handle.broadcast(method, *args)
-        answers: list[Any] = await response.results_async(
-            timeout_s=timeout_s, return_exceptions=True
-        )
-        return answers
-
-    try:
-        return bridge.run(ask())
-    except Exception:  # noqa: BLE001 - whatever kept the replicas from answering
-        return []
 
 
 async def _next(response: Any) -> ChatDelta | None:

@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import os
 import sys
+import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from runtime.backends import load_model
 from runtime.chat import ChatDelta, ChatReply, ChatRequest, Message, ModelMeta
@@ -22,6 +24,8 @@ from runtime.resources import cpu_count
 from structured.errors import ByzerError
 
 _SPARE_THREADS = 8
+_up: list[Worker] = []
+"""The worker of this process, once its model is up."""
 _ABORT_AGAIN_S = 0.05
 
 
@@ -47,7 +51,8 @@ class Worker:
             ThreadPoolExecutor(concurrency + _SPARE_THREADS, thread_name_prefix="worker")
         )
         self._token = token
-        self._running: set[str] = set()
+        self._running: dict[str, int] = {}
+        """The requests under way, with how many replies each makes."""
         self._dead = ""
         try:
             self._model = load_model(spec)
@@ -59,6 +64,7 @@ class Worker:
         except Exception as error:  # third-party errors may not survive the trip
             failed = DeploymentFailed(spec.name, f"{type(error).__name__}: {error}")
             raise LoadFailed(failed) from error
+        _up.append(self)
 
     async def generate(self, request: ChatRequest) -> ChatReply:
         """The whole reply."""
@@ -69,7 +75,7 @@ class Worker:
             except asyncio.CancelledError:
                 reply.cancel()
                 while not reply.done():  # the model may not have known the request yet
-                    self._model.abort(request.request_id)
+                    self._abort(request.request_id, request.params.best_of)
                     await asyncio.wait({reply}, timeout=_ABORT_AGAIN_S)
                 with contextlib.suppress(BaseException):
                     reply.result()
@@ -93,17 +99,21 @@ class Worker:
         """See :meth:`ChatModel.apply_chat_template`."""
         return await asyncio.to_thread(self._model.apply_chat_template, messages)
 
-    async def abort(self, request_id: str) -> bool:
-        """See :meth:`ChatModel.abort`."""
-        return self._model.abort(request_id)
+    def abort(self, request_id: str) -> bool:
+        """See :meth:`ChatModel.abort`. By :func:`control`."""
+        return self._abort(request_id, self._running.get(request_id, 1))
 
-    async def describe(self) -> Description:
-        """What this replica is and does."""
+    def describe(self) -> Description:
+        """What this replica is and does. By :func:`control`."""
         return Description(self._model.meta, self._token, os.getpid(), tuple(self._running))
 
-    async def stop(self) -> None:
-        """End the requests under way with ``ModelClosed``, before the replica is taken down."""
-        await asyncio.to_thread(self._model.close)
+    def stop(self) -> None:
+        """End the requests under way, before the replica is taken down. By :func:`control`."""
+        threading.Thread(target=self._model.close, name="stop", daemon=True).start()
+
+    def _abort(self, request_id: str, best_of: int) -> bool:
+        ids = [request_id, *(f"{request_id}-{i}" for i in range(1, best_of))]  # see _best_of
+        return True in [self._model.abort(one) for one in ids]
 
     async def check_health(self) -> None:
         """Asked by Ray Serve, which replaces a replica that raises here."""
@@ -112,7 +122,7 @@ class Worker:
 
     @contextmanager
     def _under_way(self, request: ChatRequest) -> Iterator[None]:
-        self._running.add(request.request_id)
+        self._running[request.request_id] = request.params.best_of
         try:
             yield
         except WorkerDied as error:  # the engine in this process: a new replica is needed
@@ -120,17 +130,25 @@ class Worker:
             raise
         except ByzerError:
             raise
-        except Exception as error:  # third-party errors may not survive the trip
+        except Exception as error:  # noqa: BLE001 - third-party errors may not survive the trip
             reason = f"{type(error).__name__}: {error}"
             raise GenerationFailed(self._model.name, reason) from None
         finally:
-            self._running.discard(request.request_id)
+            self._running.pop(request.request_id, None)
 
     def __del__(self) -> None:
         model = getattr(self, "_model", None)  # absent when loading failed
         if model is not None:
             with contextlib.suppress(ModelClosed):
                 model.close()
+
+
+def control(_actor: object, method: str, *args: Any) -> Any:
+    """Call a method of this process's worker; ``None`` while there is none.
+
+    It runs in the replica's main event loop, so the methods return at once.
+    """
+    return getattr(_up[0], method)(*args) if _up else None
 
 
 def _use_all_cores() -> None:

@@ -6,8 +6,9 @@ that was started with ``--num-gpus`` would.
 """
 
 import datetime
+import itertools
 import json
-from typing import Annotated, Any, Callable, Dict, List, Optional, Union  # noqa: UP035
+from typing import Annotated, Any, Callable  # noqa: UP035
 
 import pydantic
 import pytest
@@ -75,13 +76,12 @@ def test_stream_chat(llm):
         lines.append(line + "\n")
 
     assert len(lines) > 3
-    assert all(later.startswith(earlier[:-1]) for earlier, later in zip(lines, lines[1:]))
+    assert all(later.startswith(earlier[:-1]) for earlier, later in itertools.pairwise(lines))
 
 
 def test_stream_chat_pairs(llm):
     t = llm.stream_chat_oai(
         conversations=[{"role": "user", "content": "Hello, how are you?"}],
-        llm_config={"gen.incremental_output": False} and {},
     )
     for text, meta in t:
         last = (text, meta)
@@ -95,7 +95,7 @@ def test_stream_chat_pairs(llm):
 def compute_date_range(
     count: Annotated[int, "时间跨度，数值类型"],
     unit: Annotated[str, "时间单位，字符串类型", {"enum": ["day", "week", "month", "year"]}],
-) -> List[str]:
+) -> list[str]:
     """
     计算日期范围
 
@@ -194,7 +194,7 @@ def test_function_calling_forced(llm):
 def test_function_calling_custom_format(llm):
     seen = {}
 
-    def custom_function_calling_format(prompt: str, tools: List[Callable], tool_choice: Callable):
+    def custom_function_calling_format(prompt: str, tools: list[Callable], tool_choice: Callable):
         seen.update(prompt=prompt, tools=tools, tool_choice=tool_choice)
         return f"Call compute_now or compute_date_range as JSON. {prompt}"
 
@@ -276,8 +276,8 @@ def test_llm_friendly_function():
 def test_formats_of_the_reference_can_be_written(llm):
     def function_impl_format2(
         prompt: str,
-        func: Optional[Union[Callable, str]],
-        cls: Union[pydantic.BaseModel, str],
+        func: Callable | str | None,
+        cls: pydantic.BaseModel | str,
     ) -> str:
         tool_choice_ser = serialize_function_to_json(func)
         _cls = ""
@@ -295,7 +295,7 @@ def test_formats_of_the_reference_can_be_written(llm):
 
 
 def test_meta(llm):
-    meta: Dict[str, Any] = llm.get_meta(model="chat")
+    meta: dict[str, Any] = llm.get_meta(model="chat")
 
     assert meta["model_deploy_type"] == "proprietary"
     assert meta["backend"] == "llama_cpp"
@@ -311,18 +311,14 @@ def test_meta(llm):
 def test_chat_template(llm):
     llm.setup_template("chat", Templates.qwen())
 
-    t = llm.chat_oai(
-        conversations=[{"role": "user", "content": "你好"}], only_return_prompt=True
-    )
+    t = llm.chat_oai(conversations=[{"role": "user", "content": "你好"}], only_return_prompt=True)
     assert t[0].input == "<|im_start|>user\n你好\n<|im_end|>\n<|im_start|>assistant\n"
 
 
 def test_chat_template_auto(llm):
     llm.setup_template("chat", "auto")
 
-    t = llm.chat_oai(
-        conversations=[{"role": "user", "content": "你好"}], only_return_prompt=True
-    )
+    t = llm.chat_oai(conversations=[{"role": "user", "content": "你好"}], only_return_prompt=True)
     assert t[0].input.endswith("<|im_start|>user\n你好<|im_end|>\n<|im_start|>assistant\n")
 
 
@@ -379,5 +375,6 @@ def test_redeploy_block(quickstart_gguf, undeploy):
                 "content": "你好",
             }
         ],
+        llm_config={"max_length": 32},
     )
     assert answer[0].output

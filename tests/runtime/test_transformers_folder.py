@@ -51,9 +51,19 @@ def options(**spec):
 
 
 def test_options_come_as_strings_too():
-    found = options(options={"backend.dtype": "bfloat16", "max_model_len": "128", "backend.trust_remote_code": "true"})
+    found = options(
+        options={
+            "backend.dtype": "bfloat16",
+            "max_model_len": "128",
+            "backend.trust_remote_code": "true",
+        }
+    )
     assert (found.dtype, found.max_model_len, found.trust_remote_code) == ("bfloat16", 128, True)
-    assert (options().max_batch_size, options().device, options().trust_remote_code) == (8, "auto", False)
+    assert (options().max_batch_size, options().device, options().trust_remote_code) == (
+        8,
+        "auto",
+        False,
+    )
 
 
 def test_workers_and_concurrency_raise_the_batch():
@@ -121,7 +131,11 @@ def test_dtypes(monkeypatch):
 
 def test_meta_and_lengths(folder):
     model = open_folder(folder, "mine")
-    assert (model.name, model.meta.backend, model.meta.max_model_len) == ("mine", "transformers", 512)
+    assert (model.name, model.meta.backend, model.meta.max_model_len) == (
+        "mine",
+        "transformers",
+        512,
+    )
     assert model.meta.architectures == ("LlamaForCausalLM",)
     assert model.meta.support_chat_template
     assert model.meta.parameters == sum(
@@ -152,7 +166,7 @@ def test_unknown_model_types(folder):
     assert "upgrade" in caught.value.hint
     edit_json(folder / "config.json", model_type="chatglm", auto_map={"AutoConfig": "c.C"})
     (folder / "c.py").write_text("raise SystemExit")
-    with pytest.raises(DeploymentFailed, match="transformers 5 has no classes.*chatglm") as caught:
+    with pytest.raises(DeploymentFailed, match=r"transformers 5 has no classes.*chatglm") as caught:
         open_folder(folder)
     assert "GGUF" in caught.value.hint
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import threading
 import time
 from dataclasses import replace
@@ -114,7 +115,11 @@ KINDS = {
         {"num_key_value_heads": 2, "num_local_experts": 4, "sliding_window": None},
         Slots,
     ),
-    "gemma2": ("Gemma2Config", {"num_key_value_heads": 2, "sliding_window": 8, "head_dim": 8}, Alone),
+    "gemma2": (
+        "Gemma2Config",
+        {"num_key_value_heads": 2, "sliding_window": 8, "head_dim": 8},
+        Alone,
+    ),
     "bloom": ("BloomConfig", {"n_layer": 2, "n_head": 4}, Alone),
     "mamba": ("MambaConfig", {"state_size": 8}, Alone),
 }
@@ -140,7 +145,9 @@ def test_a_batch_says_what_each_says_alone(model, monkeypatch):
     requests.append(go_on("3 + 4", max_output_tokens=60, constraint=NUMBERS))
     alone = [model.generate(request) for request in requests]
     steps = watch_steps(model, monkeypatch, delay_s=0.002)
-    replies = together(model, [replace(request, request_id=f"r{i}") for i, request in enumerate(requests)])
+    replies = together(
+        model, [replace(request, request_id=f"r{i}") for i, request in enumerate(requests)]
+    )
     assert max(len(step) for step in steps) >= 6
     for reply, before in zip(replies, alone, strict=True):
         assert (reply.text, reply.finish_reason, reply.usage) == (
@@ -154,9 +161,54 @@ def test_a_batch_says_what_each_says_alone(model, monkeypatch):
 
 NUMBERS = JsonConstraint(
     schema_text=json.dumps(
-        {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 99}, "minItems": 2, "maxItems": 3}
+        {
+            "type": "array",
+            "items": {"type": "integer", "minimum": 0, "maximum": 99},
+            "minItems": 2,
+            "maxItems": 3,
+        }
     )
 )
+
+
+def test_a_crowd_that_comes_and_goes(tmp_path):
+    """Rows enter, are forced ahead, stop, and are aborted at all times; the rest must not care."""
+    chance = random.Random(0)
+    model = open_folder(tiny_folder(tmp_path), options={"max_batch_size": 5})
+    constraints = [None, None, NUMBERS, AB, RegexConstraint(pattern="[ab]c{30}[ab]d{3}[ab]")]
+    requests = [
+        go_on(
+            chance.choice(PROMPTS) * chance.randint(1, 4),
+            max_output_tokens=chance.randint(1, 40),
+            constraint=chance.choice(constraints),
+            temperature=chance.choice([0, 0, 1.0]),
+            seed=i,
+            stop=chance.choice([(), ("a",), ("cc", "z")]),
+            repetition_penalty=chance.choice([1, 1, 1.3]),
+            ignore_eos=chance.choice([False, True]),
+        )
+        for i in range(40)
+    ]
+    try:
+        alone = [model.generate(request) for request in requests]
+        leaving = threading.Thread(target=come_and_go, args=(model, 25))
+        leaving.start()
+        replies = together(model, requests)
+        leaving.join(60)
+        assert [reply.text for reply in replies] == [reply.text for reply in alone]
+        assert [reply.usage for reply in replies] == [reply.usage for reply in alone]
+        assert becomes(lambda: is_idle(model))
+    finally:
+        model.close()
+
+
+def come_and_go(model, times):
+    for i in range(times):
+        stream = model.stream(replace(go_on("x" * i, ignore_eos=True), request_id=f"gone {i}"))
+        next(stream)
+        if i % 2:
+            model.abort(f"gone {i}")
+        stream.close()
 
 
 def test_rows_beyond_the_batch_wait(tmp_path, monkeypatch):
@@ -216,7 +268,9 @@ def test_stop_token_ids_end_before_the_token(model):
 def test_ignored_end_tokens_never_come(model):
     words = "start: /[a-z]{0,5}/"
     for constraint in (None, LarkConstraint(grammar=words)):
-        request = go_on("x", max_output_tokens=40, ignore_eos=True, constraint=constraint, logprobs=0)
+        request = go_on(
+            "x", max_output_tokens=40, ignore_eos=True, constraint=constraint, logprobs=0
+        )
         reply = model.generate(request)
         assert 256 not in [token.token_id for token in reply.logprobs]
         if constraint is not None:
@@ -251,12 +305,16 @@ def test_characters_of_many_tokens_stream_whole(model):
     deltas = list(model.stream(go_on("x", constraint=ChoiceConstraint(options=(text, "🗼塔")))))
     assert "\ufffd" not in "".join(delta.text for delta in deltas)
     assert "".join(delta.text for delta in deltas) in (text, "🗼塔")
-    cut = model.generate(go_on("x", constraint=ChoiceConstraint(options=("你",)), max_output_tokens=2))
+    cut = model.generate(
+        go_on("x", constraint=ChoiceConstraint(options=("你",)), max_output_tokens=2)
+    )
     assert (cut.text, cut.finish_reason) == ("\ufffd", "length")
 
 
 def test_forced_tokens_are_read_in_one_pass(model, monkeypatch):
-    words = ChoiceConstraint(options=("a" + "0123456789" * 3 + "yes", "b" + "9876543210" * 3 + "no"))
+    words = ChoiceConstraint(
+        options=("a" + "0123456789" * 3 + "yes", "b" + "9876543210" * 3 + "no")
+    )
     steps = watch_steps(model, monkeypatch)
     assert model.generate(go_on("x", constraint=words)).text in words.options
     assert len(steps) <= 1  # the first token, from the prompt's pass, forces all others
@@ -304,7 +362,10 @@ def test_constrained_and_free_rows_mix(model):
         go_on("n", constraint=NUMBERS, temperature=1.5, seed=i, max_output_tokens=200)
         for i in range(3)
     ]
-    requests += [go_on("f", max_output_tokens=20), go_on("c", constraint=ChoiceConstraint(options=("x", "y")))]
+    requests += [
+        go_on("f", max_output_tokens=20),
+        go_on("c", constraint=ChoiceConstraint(options=("x", "y"))),
+    ]
     replies = together(model, requests)
     for reply in replies[:3]:
         value = json.loads(reply.text)
@@ -488,7 +549,10 @@ def test_a_failing_step_fails_its_rows_only(own_model, monkeypatch):
     assert all(isinstance(reply, GenerationFailed) for reply in replies)
     assert "no memory left" in str(replies[0])
     monkeypatch.setattr(batch, "step", step)
-    assert own_model.generate(go_on("a", max_output_tokens=9, ignore_eos=True)).finish_reason == "length"
+    assert (
+        own_model.generate(go_on("a", max_output_tokens=9, ignore_eos=True)).finish_reason
+        == "length"
+    )
 
 
 def test_a_failing_prompt_fails_alone(own_model, monkeypatch):
@@ -537,7 +601,7 @@ def test_close_while_running(own_model, monkeypatch):
     def read(text):
         try:
             own_model.generate(go_on(text, ignore_eos=True))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - looked at below
             found.append(error)
 
     threads = [threading.Thread(target=read, args=(f"x{i}",)) for i in range(10)]
@@ -572,7 +636,9 @@ def test_a_closed_model_is_let_go(tmp_path):
 
 
 def test_best_of(model):
-    request = go_on("x", temperature=2.0, top_p=1.0, seed=5, best_of=3, max_output_tokens=6, ignore_eos=True)
+    request = go_on(
+        "x", temperature=2.0, top_p=1.0, seed=5, best_of=3, max_output_tokens=6, ignore_eos=True
+    )
     reply = model.generate(request)
     assert reply.usage.output_tokens == 18
     assert reply.text == model.generate(request).text

@@ -98,7 +98,9 @@ def ask(text: str, *, constraint: Any = None, temperature: float = 0, **params: 
     )
 
 
-def go_on(text: str, *, constraint: Any = None, temperature: float = 0, **params: Any) -> ChatRequest:
+def go_on(
+    text: str, *, constraint: Any = None, temperature: float = 0, **params: Any
+) -> ChatRequest:
     """A text to go on from, greedy unless said otherwise."""
     return ChatRequest(
         prompt=text,
@@ -115,7 +117,7 @@ def together(model: TransformersModel, requests: Iterable[ChatRequest]) -> list[
     def generate(i: int) -> None:
         try:
             replies[i] = model.generate(requests[i])
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a reply like others
             replies[i] = error
 
     threads = [threading.Thread(target=generate, args=(i,)) for i in range(len(requests))]

@@ -92,12 +92,15 @@ def _write(folder: Path, file: Path) -> None:
     about = describe_gguf(file)
     where = {"gguf_file": file.name, "local_files_only": True}
     tokenizer = AutoTokenizer.from_pretrained(str(file.parent), **where)
-    model = AutoModelForCausalLM.from_pretrained(
+    model, report = AutoModelForCausalLM.from_pretrained(
         str(file.parent),
         quantization_config=GgufConfig(dequantize=True),
         dtype=_stored_dtype(about),
+        output_loading_info=True,
         **where,
     )
+    if report["missing_keys"]:  # transformers would make them up
+        raise ValueError(f"{len(report['missing_keys'])} of the model's tensors are not in it")
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config
     if model.generation_config is not None:

@@ -25,7 +25,8 @@ log = logging.getLogger(__name__)
 _PROMPT_TOKENS = 512
 """Prompt tokens that are read between two steps."""
 _STEP_TOKENS = 64
-"""Tokens of one step, rows times the longest: what a row's forced tokens may swell it to."""
+"""Tokens of one step of several rows, rows times the longest: forced tokens may swell it so far.
+On two CPU cores that takes less than twice as long as a step of eight rows with one token each."""
 
 
 class _Reading:
@@ -173,8 +174,7 @@ class Scheduler:
     def _step(self) -> None:
         if not self._running:
             return
-        longest = max(1, _STEP_TOKENS // len(self._running)) if self._batch.ragged else 1
-        tokens = [row.pending[:longest] for row in self._running]
+        tokens = [row.pending[: self._longest()] for row in self._running]
         try:
             logits = self._batch.step(tokens)
         except Exception as error:  # noqa: BLE001 - it fails these rows, not the model
@@ -189,6 +189,13 @@ class Scheduler:
                 row.advance(logits[i], self._name)
                 if row.done:
                     self._remove(i)
+
+    def _longest(self) -> int:
+        """How many tokens of a row one step may read."""
+        if not self._batch.ragged:
+            return 1
+        rows = len(self._running)
+        return _PROMPT_TOKENS if rows == 1 else max(1, _STEP_TOKENS // rows)
 
     def _fail(self, rows: Sequence[Row], doing: str, error: Exception) -> None:
         """End rows with what happened. The exception itself is let go: it holds on to tensors."""
