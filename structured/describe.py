@@ -35,7 +35,7 @@ def describe(schema: JsonSchema | bool, *, descriptions: bool = True) -> str:
 
     A recursive part is named, and shown once: ``Tree = {"left": Tree | null}``.
     """
-    return _Describer(schema, descriptions).text(schema, 0, ())
+    return _Describer(schema, descriptions).whole()
 
 
 class _Describer:
@@ -45,6 +45,11 @@ class _Describer:
         self._parts = 0
         self._open = 0
         self._named: set[str] = set()
+
+    def whole(self) -> str:
+        """The root, which ``#`` refers to."""
+        text = self.text(self.root, 0, ("#",))
+        return f"# = {text}" if "#" in self._named and text != "#" else text
 
     def text(self, schema: Any, depth: int, within: tuple[str, ...]) -> str:
         """``schema``, at an indentation of ``depth``, inside the parts that ``within`` names."""

@@ -76,7 +76,10 @@ class Matcher(Protocol):
     """How far one reply has come under a grammar. Not thread-safe."""
 
     def accept(self, tokens: Sequence[int]) -> int:
-        """Advance by as many of ``tokens`` as the grammar allows; returns how many that were."""
+        """Advance by as many of ``tokens`` as the grammar allows; returns how many that were.
+
+        An end token counts where the text may end and may go on; once ``finished``, none does.
+        """
         ...
 
     def rollback(self, count: int) -> None:

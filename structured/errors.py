@@ -125,7 +125,8 @@ class ValidationFailed(ByzerError):
     Attributes:
         contract: Name of the type or tool that the value should have met.
         violations: Each broken rule, with the path where it stands.
-        text: What was validated, as text (a model's reply, usually); complete, never shortened.
+        text: What was validated: a text (a model's reply, usually) complete, never shortened; of
+            any other value the ``repr``, at most 10,000 characters.
     """
 
     def __init__(

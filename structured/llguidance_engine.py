@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
 from threading import Lock
-from typing import Any
+from typing import Any, TypeGuard
 from weakref import WeakKeyDictionary
 
 from llguidance import LLMatcher, LLTokenizer, TokenizerWrapper
@@ -65,11 +65,14 @@ def to_lark(constraint: Constraint) -> LarkText:
     notes = _Notes()
     try:
         text = _lark(constraint, notes)
-        problem, warnings = _compiled(text)
-        if not problem and any(_endless(schema) for schema in notes.schemas):
-            problem = _ENDLESS
+        endless = any(_endless(schema) for schema in notes.schemas)
+        problem, warnings = (_ENDLESS, []) if endless else _compiled(text)
+        if "recursion limit" in problem:
+            raise RecursionError
     except RecursionError:
         raise ConstraintError("the schema is nested too deeply", engine=NAME) from None
+    except UnicodeEncodeError as error:
+        raise ConstraintError(f"text that is not Unicode: {error}", engine=NAME) from None
     if problem:
         raise _refusal(constraint, problem, notes)
     for warning in warnings:
@@ -196,7 +199,9 @@ def _names_pattern(names: Any, root: JsonSchema) -> str | None:
         case {"enum": [*names], **rest} if not rest and all(isinstance(n, str) for n in names):
             return f"^(?:{'|'.join(map(re.escape, names))})$"
         case {**lengths} if lengths and lengths.keys() <= {"minLength", "maxLength"}:
-            return rf"^[\s\S]{{{lengths.get('minLength', 0)},{lengths.get('maxLength', '')}}}$"
+            most = lengths.get("maxLength", "")
+            pattern = rf"^[\s\S]{{{lengths.get('minLength', 0)},{most}}}$"
+            return None if _regex_problem(pattern) else pattern
     return None
 
 
@@ -209,17 +214,21 @@ def _relax_numbers(node: JsonSchema) -> Iterator[str]:
     largest = _ARITHMETIC if node.get("type") == "integer" else _ACCURATE
     for keyword in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"):
         value = node.get(keyword)
-        if isinstance(value, (int, float)) and not (value == 0 or 1e-50 < abs(value) <= largest):
+        if _is_number(value) and not (value == 0 or 1e-50 < abs(value) <= largest):
             del node[keyword]
             if node.get(exclusive := f"exclusive{keyword.capitalize()}") is True:  # draft 4
                 del node[exclusive]
             yield f"{keyword} {value}: outside of what the engine computes with"
     step = node.get("multipleOf")
-    if isinstance(step, (int, float)) and step > 0:
+    if _is_number(step) and step > 0:
         digits = Decimal(str(step)).normalize().as_tuple().digits
         if len(digits) > 3 or step < 1e-9:  # an automaton has a state for each remainder
             del node["multipleOf"]
             yield f"multipleOf {step}: more digits than the engine computes with"
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _relax_counts(node: JsonSchema) -> Iterator[str]:
@@ -233,7 +242,7 @@ def _relax_counts(node: JsonSchema) -> Iterator[str]:
         for keyword in counts:
             del node[keyword]
             yield f"{keyword}: not counted where some properties are optional"
-    elif is_open and node.get("minProperties", 0) > 1:
+    elif is_open and "minProperties" in counts and node["minProperties"] > 1:
         yield f"minProperties {node['minProperties']}: a key written twice counts as two"
 
 
@@ -247,7 +256,7 @@ def _overlap(patterns: tuple[str, ...]) -> str:
     """Why llguidance, which wants one rule for each name, cannot tell some names apart."""
     if len(patterns) < 2:
         return ""
-    return _problem({"type": "object", "patternProperties": dict.fromkeys(patterns, {})})
+    return _problem({"type": "object", "patternProperties": {name: {} for name in patterns}})
 
 
 def _problem(schema: JsonSchema) -> str:
@@ -364,7 +373,7 @@ def _reason(problem: str, *, keep_place: bool = False) -> str:
     return problem.removeprefix("failed to compile JSON schema: ")
 
 
-_MAX_SEARCHED = 200
+_MAX_SEARCHED = 100
 
 
 def _culprit(schema: JsonSchema, reason: str) -> tuple[str, str] | None:
@@ -374,12 +383,18 @@ def _culprit(schema: JsonSchema, reason: str) -> tuple[str, str] | None:
         key: schema[key] for key in ("$defs", "definitions") if key in schema
     }
     for location, node in reversed(parts[:_MAX_SEARCHED]):
-        problem, _ = _compiled(f"start: {_json_rule({**definitions, **node}, _Notes())}")
-        if problem and _reason(problem) == reason:
+        if _fails(definitions | node, reason):
             keys = [key for key in node if key not in _SAYS_NOTHING]
             named = [key for key in keys if re.search(rf"\b{re.escape(key)}\b", reason)]
             return json_path(location), named[0] if named else keys[0] if len(keys) == 1 else ""
     return None
+
+
+def _fails(schema: JsonSchema, reason: str) -> bool:
+    if reason == _ENDLESS:
+        return _endless(schema)
+    problem, _ = _compiled(f"start: {_json_rule(schema, _Notes())}")
+    return bool(problem) and _reason(problem) == reason
 
 
 @lru_cache(maxsize=1)

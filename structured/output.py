@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import warnings
 from collections.abc import Callable, Hashable, Iterator
@@ -108,12 +109,15 @@ class OutputSchema(Generic[T]):
         try:
             if self._check is None:
                 return self._adapter.validate_json(text)
-            return self.validate_python(from_json(text))
+            value = from_json(text)
         except pydantic.ValidationError as error:
             raise ValidationFailed(self.name, violations(error), _as_text(text)) from None
         except ValueError as error:
             found = Violation("$", f"JSON ({error})", shorten(_as_text(text)), "json_invalid")
             raise ValidationFailed(self.name, [found], _as_text(text)) from None
+        if broken := self._check(value):
+            raise ValidationFailed(self.name, broken, _as_text(text))
+        return cast(T, value)
 
     def validate_python(self, value: object) -> T:
         """The value of type ``T`` that a Python object stands for (coerced as pydantic does).
@@ -181,6 +185,11 @@ def _cached(type_: Any) -> OutputSchema[Any]:
 
 def _build(type_: Any) -> OutputSchema[Any]:
     name = type_name(type_)
+    if inspect.isroutine(type_):  # pydantic would make a schema of its arguments, and call it
+        raise SchemaError(
+            f"expected a type, got the function {name}",
+            hint="for a function that a model may call use ToolSchema.of(...)",
+        )
     if isinstance(type_, str):
         raise SchemaError(
             f"expected a type, got the text {type_!r}",

@@ -44,4 +44,4 @@ def load_model(spec: DeploymentSpec, *, progress: Progress | None = None) -> Cha
         return LlamaCppModel(spec.name, model.path, options)
     from runtime.backends.transformers import open_transformers
 
-    return open_transformers(spec, model)
+    return open_transformers(spec, model, progress=progress)

@@ -8,7 +8,7 @@ from typing import Any
 
 from runtime.errors import ModelError
 from runtime.ray_serve.cluster import require_connection
-from runtime.ray_serve.names import PREFIX, application_name
+from runtime.ray_serve.names import application_name, deployment_name
 
 HINT_S = 2.0
 """How long the last list is good for, where no more than a hint is needed."""
@@ -35,9 +35,9 @@ class Applications:
             if time.monotonic() - self._seen_at >= fresh_s:
                 everything = serve.status().applications
                 self._seen = {
-                    name.removeprefix(PREFIX): found
-                    for name, found in everything.items()
-                    if name.startswith(PREFIX)
+                    name: found
+                    for application, found in everything.items()
+                    if (name := deployment_name(application)) is not None
                 }
                 self._seen_at = time.monotonic()
             return self._seen

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from runtime.chat import ChatDelta, ChatRequest, Timing, Usage
 from runtime.errors import ModelClosed, RequestTimeout, WorkerDied
-from runtime.ray_serve.failures import call_error, is_cancellation
+from runtime.ray_serve.failures import Failure, call_error, is_cancellation
 
 T = TypeVar("T")
 
@@ -82,7 +82,7 @@ class Call:
         self.finished = delta.finish_reason is not None
         return replace(delta, timing=Timing(self._first_s, now))
 
-    async def wait(self, answer: Awaitable[T]) -> T:
+    async def wait(self, answer: Awaitable[T | Failure]) -> T:
         """An answer of the call, the only one or the next.
 
         Raises:
@@ -99,10 +99,14 @@ class Call:
         finally:
             task.cancel()
         try:
-            return task.result()
+            result = task.result()
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - made one of ours
             # Not a cancellation of the caller's: that would have come out of asyncio.wait.
             raise await self._failure(error) from None
+        if isinstance(result, Failure):
+            self.finished = True
+            raise result.error
+        return result
 
     def _patience_s(self) -> float:
         if self._limit_s is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 from runtime.chat import ChatDelta
 
@@ -28,7 +28,7 @@ def merged(deltas: Sequence[ChatDelta]) -> ChatDelta:
 
 async def coalesced(
     deltas: AsyncIterator[ChatDelta], window_s: float = WINDOW_S
-) -> AsyncIterator[ChatDelta]:
+) -> AsyncGenerator[ChatDelta, None]:
     """The same stream; what comes within ``window_s`` of the last piece is sent together.
 
     The first piece goes at once, and so does the last one. Closing closes ``deltas``.

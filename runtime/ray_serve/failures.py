@@ -6,6 +6,7 @@ import asyncio
 import base64
 import pickle
 import re
+from dataclasses import dataclass
 
 from runtime.errors import DeploymentFailed, GenerationFailed, ModelError, WorkerDied
 from structured.errors import ByzerError
@@ -24,6 +25,17 @@ class QueueFull(ModelError):
         self.model = model
         self.waiting = waiting
         self.limit = limit
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An error of ours as a replica's answer.
+
+    Raised there, it would reach the caller too, but Ray Serve would log each one with a long
+    traceback, as if the replica had a fault.
+    """
+
+    error: ByzerError
 
 
 class LoadFailed(Exception):

@@ -5,6 +5,7 @@ Their replicas, routing, queue limits, health checks and restarts are Ray Serve'
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Iterator
@@ -95,7 +96,8 @@ class RayHost:
             except DeploymentExists:
                 raise  # what stands under the name now is another program's
             except BaseException:
-                self._delete(spec.name)
+                with contextlib.suppress(Exception):  # the first error is the one to tell
+                    self._delete(spec.name)
                 raise
 
     def undeploy(self, name: str, *, force: bool = False) -> bool:
@@ -191,8 +193,9 @@ class RayHost:
                 raise DeploymentFailed(spec.name, "it was deleted while it was being deployed")
             if found.status == "RUNNING":
                 return
-            report = "\n".join([found.message, *(d.message for d in found.deployments.values())])
-            if found.status == "DEPLOY_FAILED":
+            units = found.deployments.values()
+            report = "\n".join([found.message, *(unit.message for unit in units)])
+            if "DEPLOY_FAILED" in (found.status, *(unit.status for unit in units)):
                 raise deploy_error(spec.name, report)
             if "to be scheduled" in report:
                 unplaced_since = unplaced_since or time.monotonic()

@@ -11,7 +11,7 @@ from runtime.errors import ModelClosed, WorkerDied
 from runtime.model import ChatModel
 from runtime.ray_serve import bridge, control
 from runtime.ray_serve.call import Aborted, Call
-from runtime.ray_serve.failures import call_error
+from runtime.ray_serve.failures import Failure, call_error
 from runtime.ray_serve.worker import Description
 
 
@@ -145,9 +145,9 @@ class RayModel(ChatModel):
             call.leave()
 
 
-async def _next(response: Any) -> ChatDelta | None:
+async def _next(response: Any) -> ChatDelta | Failure | None:
     try:
-        delta: ChatDelta = await response.__anext__()
+        delta: ChatDelta | Failure = await response.__anext__()
     except StopAsyncIteration:
         return None
     return delta

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import sys
 import threading
@@ -19,10 +20,11 @@ from runtime.deployment import DeploymentSpec
 from runtime.errors import DeploymentFailed, GenerationFailed, ModelClosed, WorkerDied
 from runtime.local import prove
 from runtime.ray_serve.coalesce import coalesced
-from runtime.ray_serve.failures import LoadFailed
+from runtime.ray_serve.failures import Failure, LoadFailed
 from runtime.resources import cpu_count
 from structured.errors import ByzerError
 
+_log = logging.getLogger("ray.serve")  # goes to the replica's log file
 _SPARE_THREADS = 8
 _up: list[Worker] = []
 """The worker of this process, once its model is up."""
@@ -66,38 +68,50 @@ class Worker:
             raise LoadFailed(failed) from error
         _up.append(self)
 
-    async def generate(self, request: ChatRequest) -> ChatReply:
+    async def generate(self, request: ChatRequest) -> ChatReply | Failure:
         """The whole reply."""
         with self._under_way(request):
-            reply = asyncio.ensure_future(self._model.agenerate(request))
             try:
-                return await asyncio.shield(reply)
-            except asyncio.CancelledError:
-                reply.cancel()
-                while not reply.done():  # the model may not have known the request yet
-                    self._abort(request.request_id, request.params.best_of)
-                    await asyncio.wait({reply}, timeout=_ABORT_AGAIN_S)
-                with contextlib.suppress(BaseException):
-                    reply.result()
-                raise
+                return await self._generated(request)
+            except Exception as error:  # noqa: BLE001 - told to the caller
+                return self._failure(error)
 
-    async def stream(self, request: ChatRequest) -> AsyncIterator[ChatDelta]:
+    async def _generated(self, request: ChatRequest) -> ChatReply:
+        reply = asyncio.ensure_future(self._model.agenerate(request))
+        try:
+            return await asyncio.shield(reply)
+        except asyncio.CancelledError:
+            reply.cancel()
+            while not reply.done():  # the model may not have known the request yet
+                self._abort(request.request_id, request.params.best_of)
+                await asyncio.wait({reply}, timeout=_ABORT_AGAIN_S)
+            with contextlib.suppress(BaseException):
+                reply.result()
+            raise
+
+    async def stream(self, request: ChatRequest) -> AsyncIterator[ChatDelta | Failure]:
         """The reply in pieces."""
         with self._under_way(request):
-            pieces = coalesced(self._model.astream(request))
-            try:
-                async for piece in pieces:
-                    yield piece
-            finally:
-                await pieces.aclose()  # type: ignore[attr-defined]
+            async with contextlib.aclosing(coalesced(self._model.astream(request))) as pieces:
+                try:
+                    async for piece in pieces:
+                        yield piece
+                except Exception as error:  # noqa: BLE001 - told to the caller
+                    yield self._failure(error)
 
-    async def tokenize(self, text: str) -> list[int]:
+    async def tokenize(self, text: str) -> list[int] | Failure:
         """See :meth:`ChatModel.tokenize`."""
-        return await asyncio.to_thread(self._model.tokenize, text)
+        try:
+            return await asyncio.to_thread(self._model.tokenize, text)
+        except Exception as error:  # noqa: BLE001 - told to the caller
+            return self._failure(error)
 
-    async def apply_chat_template(self, messages: Sequence[Message]) -> str:
+    async def apply_chat_template(self, messages: Sequence[Message]) -> str | Failure:
         """See :meth:`ChatModel.apply_chat_template`."""
-        return await asyncio.to_thread(self._model.apply_chat_template, messages)
+        try:
+            return await asyncio.to_thread(self._model.apply_chat_template, messages)
+        except Exception as error:  # noqa: BLE001 - told to the caller
+            return self._failure(error)
 
     def abort(self, request_id: str) -> bool:
         """See :meth:`ChatModel.abort`. By :func:`control`."""
@@ -125,16 +139,17 @@ class Worker:
         self._running[request.request_id] = request.params.best_of
         try:
             yield
-        except WorkerDied as error:  # the engine in this process: a new replica is needed
-            self._dead = str(error)
-            raise
-        except ByzerError:
-            raise
-        except Exception as error:  # noqa: BLE001 - third-party errors may not survive the trip
-            reason = f"{type(error).__name__}: {error}"
-            raise GenerationFailed(self._model.name, reason) from None
         finally:
             self._running.pop(request.request_id, None)
+
+    def _failure(self, error: Exception) -> Failure:
+        if isinstance(error, WorkerDied):  # the engine in this process: a new replica is needed
+            self._dead = str(error)
+        if isinstance(error, ByzerError):
+            return Failure(error)
+        _log.error("An unexpected error of the model %r", self._model.name, exc_info=error)
+        # Third-party errors may not survive the trip.
+        return Failure(GenerationFailed(self._model.name, f"{type(error).__name__}: {error}"))
 
     def __del__(self) -> None:
         model = getattr(self, "_model", None)  # absent when loading failed

@@ -15,13 +15,51 @@ import pytest
 from dateutil.relativedelta import relativedelta
 
 from byzer_agents import ByzerLLM, InferBackend, LLMRequest, Templates, serialize_function_to_json
+from runtime.local import LocalHost
 
 pytestmark = pytest.mark.model
+HOST = LocalHost()
+
+
+BACKENDS = [
+    InferBackend.LLAMA_CPP,
+    pytest.param(InferBackend.Transformers, marks=[pytest.mark.transformers, pytest.mark.slow]),
+]
+
+
+@pytest.fixture(scope="module", params=BACKENDS, ids=["llama_cpp", "transformers"])
+def backend(request):
+    """Each block runs on both backends: the GGUF file, and what it converts to."""
+    if request.param is InferBackend.Transformers:
+        needed = "needs torch and transformers: pip install 'byzer-agents[transformers]'"
+        pytest.importorskip("torch", reason=needed)
+        pytest.importorskip("transformers", reason=needed)
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def _deployed(backend, quickstart_gguf):
+    llm = ByzerLLM(host=HOST).setup_infer_backend(backend)
+    llm.deploy(str(quickstart_gguf), udf_name="chat")
+    yield
+    llm.undeploy("chat")
+
+
+@pytest.fixture
+def llm(_deployed):
+    """What a block calls ``llm``, with short replies: a small model may never stop by itself."""
+    return ByzerLLM(default_max_output_length=96).setup_default_model_name("chat")
 
 
 @pytest.fixture(autouse=True)
 def _logical_gpus(monkeypatch):
     monkeypatch.setenv("BYZER_AGENTS_GPUS", "8")
+
+
+@pytest.fixture(autouse=True)
+def _host(monkeypatch):
+    """The process's deployments, but of this module alone."""
+    monkeypatch.setattr("runtime.local.LocalHost.shared", lambda: HOST)
 
 
 @pytest.fixture
@@ -36,13 +74,13 @@ def undeploy():
 # -- Quick Start ---------------------------------------------------------------------------
 
 
-def test_quick_start(quickstart_gguf, undeploy):
+def test_quick_start(backend, quickstart_gguf, undeploy):
     undeploy("llama2_chat")
 
     llm = ByzerLLM()
 
     llm.setup_gpus_per_worker(4).setup_num_workers(1)
-    llm.setup_infer_backend(InferBackend.LLAMA_CPP)
+    llm.setup_infer_backend(backend)
 
     llm.deploy(
         model_path=str(quickstart_gguf),
@@ -127,14 +165,14 @@ def _is_time(text: str) -> bool:
     return bool(datetime.datetime.strptime(text, "%Y-%m-%d %H:%M:%S"))
 
 
-def test_function_calling_deploy(quickstart_gguf, undeploy):
+def test_function_calling_deploy(backend, quickstart_gguf, undeploy):
     undeploy("tools_chat")
     chat_model_name = "tools_chat"
     llm = ByzerLLM()
 
     model_location = str(quickstart_gguf)
 
-    llm.setup_gpus_per_worker(8).setup_num_workers(1).setup_infer_backend(InferBackend.LLAMA_CPP)
+    llm.setup_gpus_per_worker(8).setup_num_workers(1).setup_infer_backend(backend)
     llm.deploy(
         model_path=model_location,
         pretrained_model_type="custom/auto",
@@ -240,7 +278,6 @@ def test_response_class_after_chat(llm):
         [{"content": STORY, "role": "user"}],
         response_class=Story,
         response_after_chat=True,
-        llm_config={"max_length": 256},
     )
 
     assert isinstance(t[0].value, Story)
@@ -294,13 +331,14 @@ def test_formats_of_the_reference_can_be_written(llm):
 # -- Model Meta ------------------------------------------------------------------------------
 
 
-def test_meta(llm):
+def test_meta(llm, backend):
     meta: dict[str, Any] = llm.get_meta(model="chat")
 
     assert meta["model_deploy_type"] == "proprietary"
-    assert meta["backend"] == "llama_cpp"
+    assert meta["backend"] == backend.value
     assert meta["max_model_len"] == 8192
-    assert meta["architectures"] == ["llama"]
+    expected = {"llama_cpp": ["llama"], "transformers": ["LlamaForCausalLM"]}
+    assert meta["architectures"] == expected[backend.value]
     assert meta["support_stream"] is True
     assert meta["support_chat_template"] is True
 

@@ -47,6 +47,7 @@ from runtime.ray_serve.applications import serves
 from runtime.ray_serve.cluster import NoCluster
 from runtime.ray_serve.coalesce import coalesced, merged
 from runtime.ray_serve.failures import LoadFailed, deploy_error
+from runtime.ray_serve.names import application_name, deployment_name
 from runtime.store import ModelNotFound
 from structured import ByzerError, ConstraintError
 from structured.constraint import RegexConstraint
@@ -209,6 +210,13 @@ def test_an_unknown_load_error_gives_its_last_line():
 def test_queue_full_survives_pickling():
     error = pickle.loads(pickle.dumps(QueueFull("m", waiting=3, limit=2)))
     assert (error.model, error.waiting, error.limit, error.retryable) == ("m", 3, 2, True)
+
+
+@pytest.mark.parametrize("name", ["chat", "qwen2.5-coder_1", "模型-2.x", "é𝔸", "byzer-x"])
+def test_names_are_ascii_in_ray(name):
+    assert application_name(name).isascii()
+    assert deployment_name(application_name(name)) == name
+    assert deployment_name(f"other-{name}") is None
 
 
 def test_a_restart_is_not_an_absence():

@@ -27,6 +27,22 @@ from pydantic import (
     create_model,
 )
 
+from structured import Constraint, Vocabulary
+from structured.llguidance_engine import LLGuidanceEngine
+
+ENGINE = LLGuidanceEngine()
+BYTES = Vocabulary.of_bytes()
+
+
+def refused_at(constraint: Constraint, text: str) -> str:
+    """The part of ``text`` from where the grammar refuses it, ``""`` when it takes it all."""
+    matcher = ENGINE.compile(constraint, BYTES).matcher()
+    encoded = text.encode()
+    accepted = matcher.accept(list(encoded))
+    if accepted < len(encoded):
+        return encoded[accepted:].decode(errors="replace")
+    return "" if matcher.accepting else "(the end)"
+
 
 @dataclass(frozen=True)
 class Case:
@@ -91,7 +107,14 @@ def _bounded_texts(draw: st.DrawFn) -> Case:
 def _patterned_texts(draw: st.DrawFn) -> Case:
     pattern = draw(
         st.sampled_from(
-            [r"^[a-z]{2,4}$", r"^[0-9]{3}-[0-9]{4}$", r"^(?:é|日)+$", r"^[^\x00-\x20]+$", r"x", r"^a|b$"]
+            [
+                r"^[a-z]{2,4}$",
+                r"^[0-9]{3}-[0-9]{4}$",
+                r"^(?:é|日)+$",
+                r"^[^\x00-\x20]+$",
+                r"x",
+                r"^a|b$",
+            ]
         )
     )
     values = st.from_regex(pattern).filter(_writable(pattern))
@@ -365,7 +388,7 @@ def _typed_dicts(draw: st.DrawFn, inner: st.SearchStrategy[Case]) -> Case:
 @st.composite
 def _named_tuples(draw: st.DrawFn, inner: st.SearchStrategy[Case]) -> Case:
     members = draw(_members(inner))
-    type_: Any = NamedTuple("Named", [(m.name, m.case.type) for m in members])  # noqa: UP014
+    type_: Any = NamedTuple("Named", [(m.name, m.case.type) for m in members])
     values = _keyword_values(members).map(lambda found: type_(**found))
     return Case(type_, values, "array", all(m.case.hashable for m in members))
 
@@ -416,7 +439,9 @@ def calls(draw: st.DrawFn) -> Call:
         default: Any = inspect.Parameter.empty
         if kind in _STAR_KINDS:
             types[name] = (
-                list[case.type] if kind == inspect.Parameter.VAR_POSITIONAL else dict[str, case.type]
+                list[case.type]
+                if kind == inspect.Parameter.VAR_POSITIONAL
+                else dict[str, case.type]
             )
         elif draw(st.booleans()) or (with_default and kind != inspect.Parameter.KEYWORD_ONLY):
             default = draw(case.values)

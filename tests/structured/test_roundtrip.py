@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from hypothesis import HealthCheck, assume, given, settings
@@ -16,15 +17,11 @@ from structured import (
     ToolSchema,
     ToolSpec,
     ValidationFailed,
-    Vocabulary,
     sample,
 )
-from structured.llguidance_engine import LLGuidanceEngine
 
-from .strategies import CASES, Call, Case, calls
+from .strategies import CASES, ENGINE, Call, Case, calls, refused_at
 
-ENGINE = LLGuidanceEngine()
-BYTES = Vocabulary.of_bytes()
 SEEDS = st.integers(0, 2**32)
 
 SLOW_TO_MAKE = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
@@ -39,32 +36,27 @@ def drawn(constraint: Any, seed: int) -> str:
         raise
 
 
-def refused_at(constraint: Any, text: str) -> str:
-    """The part of ``text`` from where the grammar refuses it, ``""`` when it takes it all."""
-    matcher = ENGINE.compile(constraint, BYTES).matcher()
-    encoded = text.encode()
-    accepted = matcher.accept(list(encoded))
-    if accepted < len(encoded):
-        return encoded[accepted:].decode(errors="replace") or "?"
-    return "" if matcher.accepting else "(the end)"
+def outcome(act: Callable[[], Any]) -> Any:
+    try:
+        return act()
+    except ValidationFailed as failed:
+        return failed
 
 
-@settings(max_examples=int(__import__("os").environ.get("N","250")), suppress_health_check=SLOW_TO_MAKE)
+@settings(max_examples=150, suppress_health_check=SLOW_TO_MAKE)
 @given(CASES, SEEDS)
 def test_what_the_grammar_lets_through_validates(case: Case, seed: int):
     schema = OutputSchema.of(case.type)
     text = drawn(schema.constraint, seed)
-    try:
-        value = schema.validate_json(text)
-    except ValidationFailed as failed:
+    value = outcome(lambda: schema.validate_json(text))
+    if isinstance(value, ValidationFailed):
         left = ENGINE.check(schema.constraint)
-        assert left, f"{failed}\nbut the grammar of {schema.json_schema} leaves nothing out"
-    else:
-        if "inf" not in repr(value):
-            assert schema.validate_json(schema.dump_json(value)) == value
+        assert left, f"{value}\nbut the grammar of {schema.json_schema} leaves nothing out"
+    elif "inf" not in repr(value):  # 1e999: JSON has no infinite number to write it as
+        assert schema.validate_json(schema.dump_json(value)) == value
 
 
-@settings(max_examples=int(__import__("os").environ.get("N","250")), suppress_health_check=SLOW_TO_MAKE)
+@settings(max_examples=150, suppress_health_check=SLOW_TO_MAKE)
 @given(CASES, st.data())
 def test_what_is_written_is_let_through_and_read_back(case: Case, data: st.DataObject):
     schema = OutputSchema.of(case.type)
@@ -72,10 +64,9 @@ def test_what_is_written_is_let_through_and_read_back(case: Case, data: st.DataO
     text = schema.dump_json(value)
     assert refused_at(schema.constraint, text) == "", text
     assert schema.validate_json(text) == value
-    assert schema.validate_python(json.loads(text)) == value or "e" in text
 
 
-@settings(max_examples=int(__import__("os").environ.get("N","100")), suppress_health_check=SLOW_TO_MAKE)
+@settings(max_examples=50, suppress_health_check=SLOW_TO_MAKE)
 @given(calls(), SEEDS)
 def test_a_call_that_the_grammar_lets_through_can_be_made(call: Call, seed: int):
     tool = ToolSchema.of(call.function)
@@ -86,11 +77,10 @@ def test_a_call_that_the_grammar_lets_through_can_be_made(call: Call, seed: int)
     assert refused_at(JsonConstraint(schema_text=parameters), written) == ""
     arguments = json.loads(written)
     assume("inf" not in repr(arguments))
-    try:
-        returned = tool.call(written)
-    except ValidationFailed as failed:
+    returned = outcome(lambda: tool.call(written))
+    if isinstance(returned, ValidationFailed):
         left = ENGINE.check(JsonConstraint(schema_text=parameters))
-        assert left or failed.violations[0].kind == "taken_name", failed
+        assert left or returned.violations[0].kind == "taken_name", returned
     else:
         assert returned == called_directly(call, arguments)
 

@@ -16,7 +16,7 @@ from runtime.store import Progress, ResolvedModel, default_progress
 __all__ = ["TransformersOptions", "open_transformers"]
 
 _NEEDED = ("torch", "transformers", "safetensors", "numpy")
-_NEEDED_FOR_GGUF = ("gguf",)
+_NEEDED_FOR_GGUF = ("gguf", "accelerate")
 
 
 def open_transformers(
@@ -33,7 +33,6 @@ def open_transformers(
         MissingExtra: torch or transformers is not installed.
         UnknownParameter, InvalidParameter: The options.
         FeatureNotAvailable: A quantised model, or a request for one.
-        NotEnoughResources: More GPUs than there are.
         DeploymentFailed: Anything else that keeps the model from running; says what to do.
     """
     options = transformers_options(spec)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import torch
 
-from runtime.errors import DeploymentFailed, InvalidParameter, NotEnoughResources
+from runtime.errors import DeploymentFailed, InvalidParameter
+
+log = logging.getLogger(__name__)
 
 
 def choose_device(deployment: str, device: str, gpus: float | None) -> Any:
@@ -19,14 +22,13 @@ def choose_device(deployment: str, device: str, gpus: float | None) -> Any:
 
     Raises:
         InvalidParameter: Not a device.
-        NotEnoughResources: A GPU is asked for, and there is none.
         DeploymentFailed: The device is not on this machine.
     """
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     if device == "auto":
         if gpus == 0 or not (cuda or mps):
-            if gpus:
-                raise NotEnoughResources(deployment, "GPUs", needed=gpus, available=0)
+            if gpus:  # the host has counted them: they were declared, not found
+                log.warning("%s asks for %g GPUs; torch sees none: on the CPU", deployment, gpus)
             return torch.device("cpu")
         return torch.device("cuda" if cuda else "mps")
     try:

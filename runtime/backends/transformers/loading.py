@@ -44,7 +44,7 @@ def load(spec: DeploymentSpec, folder: Path, options: TransformersOptions) -> Lo
     """Load a folder's model and tokenizer.
 
     Raises:
-        DeploymentFailed, FeatureNotAvailable, InvalidParameter, NotEnoughResources
+        DeploymentFailed, FeatureNotAvailable, InvalidParameter
     """
     name, trust = spec.name, options.trust_remote_code
     device = choose_device(name, options.device, spec.gpus_per_worker)
