@@ -9,13 +9,17 @@ TORCH ?= torch==2.13.0
 export HF_HUB_OFFLINE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check bench format clean
+.PHONY: demo test test-lowest check bench format clean
 
 demo: $(VENV)/.demo
 	$(BIN)/byzer-agents demo
 
 test: $(VENV)/.test
 	$(BIN)/pytest
+
+# The quick tests on the lowest release of every dependency that pyproject.toml names.
+test-lowest: $(VENV)-lowest/.done
+	$(VENV)-lowest/bin/pytest -m 'not model and not transformers and not ray'
 
 check: $(VENV)/.check
 	$(BIN)/ruff check .
@@ -31,7 +35,7 @@ format: $(VENV)/.check
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(VENV)-lowest
 
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -50,6 +54,13 @@ $(VENV)/.test: $(VENV)/.python pyproject.toml
 
 $(VENV)/.check: $(VENV)/.python pyproject.toml
 	$(BIN)/pip install --quiet --editable '.[check]'
+	@touch $@
+
+$(VENV)-lowest/.done: pyproject.toml
+	$(PYTHON) -m venv $(VENV)-lowest
+	$(VENV)-lowest/bin/pip install --quiet 'uv>=0.9'
+	$(VENV)-lowest/bin/uv pip install --quiet --python $(VENV)-lowest/bin/python \
+		--resolution lowest-direct --editable '.[test-lowest]'
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.test

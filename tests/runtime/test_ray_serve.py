@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from uuid import uuid4
@@ -546,7 +547,8 @@ class TestDeploying:
         assert time.monotonic() - started < 5
 
         # An abort by somebody else reaches the replica that has the request.
-        stranger = RayHost("auto").get(spec.name)
+        strangers = RayHost("auto")
+        stranger = strangers.get(spec.name)
         assert stranger.abort(asked[0].request_id)
         assert list(streams[0])[-1].finish_reason == "abort"
         assert running(two) == [asked[1].request_id]
@@ -562,6 +564,28 @@ class TestDeploying:
             small.get(spec.name)
         assert not host.undeploy(spec.name)
         assert host.names() == [NAME]
+
+        # Deployed anew by somebody else: what is kept under the name is not the old model.
+        old = host.get(NAME)
+        again = replace(spec, num_workers=1, options={**ONE_THREAD, "backend.max_model_len": 256})
+        small.deploy(again)
+        assert strangers.get(spec.name).meta.max_model_len == 256
+        assert strangers.get(spec.name).generate(request()).usage.output_tokens == 8
+        assert host.get(NAME) is old
+        assert strangers.undeploy(spec.name)
+
+    @pytest.mark.slow
+    def test_an_interrupted_deployment_leaves_nothing(self, model, quickstart_gguf, monkeypatch):
+        from ray import serve
+
+        def interrupted(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        impatient = RayHost("auto")
+        monkeypatch.setattr(impatient, "_await_running", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            impatient.deploy(DeploymentSpec("half", str(quickstart_gguf)))
+        assert list(serve.status().applications) == [f"byzer-{NAME}"]
 
     @pytest.mark.slow
     def test_another_program_finds_and_uses_it(self, model):
@@ -582,6 +606,23 @@ class TestDeploying:
         )
         assert done.stdout == "['served'] True\n", done.stderr
         assert done.stderr == ""
+
+    @pytest.mark.slow
+    def test_a_cluster_of_the_programs_own(self, cluster, quickstart_gguf):
+        code = (
+            "import sys; from byzer_agents import ByzerLLM; llm = ByzerLLM(address='local');"
+            "llm.deploy(sys.argv[1], udf_name='own', infer_params={'backend.n_threads': 1});"
+            "print(llm.extract(bool, 'Yes.') in (True, False), llm.host.names())"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(quickstart_gguf)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=200,
+            check=False,
+        )
+        assert (done.stdout, done.stderr) == ("True ['own']\n", "")
 
     def test_a_replica_that_dies_is_told_of_and_replaced(self, model):
         stream = model.stream(long_request())
