@@ -39,7 +39,7 @@ from runtime.generation import GenerationParams
 from runtime.model import ChatModel
 from runtime.settings import let_openmp_threads_sleep
 from runtime.store.gguf import read_gguf_metadata
-from structured.llguidance_engine import to_lark
+from structured.lark import to_lark
 
 
 @dataclass(frozen=True)

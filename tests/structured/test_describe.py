@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field, PastDate
 
 from structured import ConstraintError, JsonConstraint, OutputSchema, SchemaError, ValidationFailed
 from structured.describe import describe
-from structured.llguidance_engine import to_lark
+from structured.lark import to_lark
 
 from .strategies import CASES, Case
 

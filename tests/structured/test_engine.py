@@ -22,7 +22,8 @@ from structured import (
     Vocabulary,
     sample,
 )
-from structured.llguidance_engine import LLGuidanceEngine, to_lark
+from structured.lark import to_lark
+from structured.llguidance_engine import LLGuidanceEngine
 
 from .strategies import BYTES, ENGINE, refused_at
 
