@@ -252,8 +252,10 @@ def test_ctrl_c_in_a_stream(quickstart_gguf):
     """The stream ends at once with KeyboardInterrupt, and the model answers the next request."""
     program = textwrap.dedent(
         f"""
-        import time
+        import signal
         from byzer_agents import ByzerLLM
+        # A background job inherits "ignore".
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         llm = ByzerLLM()
         llm.deploy({str(quickstart_gguf)!r}, udf_name="m")
         stream = llm.stream_chat_oai("Tell me everything.", llm_config={{"gen.ignore_eos": True}})
@@ -262,7 +264,6 @@ def test_ctrl_c_in_a_stream(quickstart_gguf):
                 if i == 3:
                     print("streaming", flush=True)
         except KeyboardInterrupt:
-            stopped = time.perf_counter()
             stream.close()
             reply = llm.chat_oai("Hi", llm_config={{"max_length": 4}})[0]
             print("again", reply.metadata["generated_tokens_count"], flush=True)

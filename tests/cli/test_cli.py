@@ -1,6 +1,8 @@
 """``byzer-agents``: demo, chat, version."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 from typer.testing import CliRunner
@@ -47,6 +49,27 @@ def test_demo_for_people(quickstart_gguf):
     assert done.exit_code == 0, done.output
     assert "Person(name='Bob', age=42)" in done.stdout
     assert "tokens/s, first token after" in done.stdout
+
+
+@pytest.mark.model
+@pytest.mark.ray
+@pytest.mark.slow
+def test_demo_on_ray(quickstart_gguf):
+    """In a process of its own: it starts a cluster, and takes it down when it ends."""
+    pytest.importorskip("ray", reason="needs Ray: pip install 'byzer-agents[ray]'")
+    program = "from byzer_agents.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", program, "demo", "--ray", "--json"],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    _, extract, pick, classify = json.loads(done.stdout)
+    assert extract["value"] == "Person(name='Bob', age=42)"
+    assert pick["value"] == "'sunny in Paris, 21 °C'"
+    assert classify["value"] == "'positive'"
 
 
 @pytest.mark.model

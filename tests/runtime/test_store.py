@@ -546,7 +546,8 @@ def test_leftovers_of_a_killed_process_are_removed(store: ModelStore, wheels: Pa
 # --- several at once, interrupts ------------------------------------------------------------
 
 CHILD = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job inherits "ignore"
 sys.path.insert(0, {root!r})
 from tests.runtime.test_store import ModelStore, entry_of
 from pathlib import Path
