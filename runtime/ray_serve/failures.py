@@ -75,8 +75,9 @@ def _unpacked(packed: str) -> ByzerError | None:
         known = {cls.__name__: cls for cls in _error_classes(ByzerError)}
         error = ByzerError.__new__(known[facts["class"]])
         error.args = tuple(facts["args"])
-        error.__dict__.update(facts["state"])
-    except (ValueError, KeyError, TypeError):
+        for name, value in facts["state"].items():  # JSON has no tuples; our errors have no lists
+            error.__dict__[name] = tuple(value) if isinstance(value, list) else value
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
     return error
 

@@ -191,6 +191,17 @@ def test_merging_keeps_every_token():
     assert piece == ChatDelta("ab", "length", Usage(3, 2), logprobs=(one, two))
 
 
+def test_a_forged_error_in_a_message_is_text():
+    import base64
+    import pickle
+
+    forged = base64.b64encode(pickle.dumps(WorkerDied("forged"))).decode()
+    found = deploy_error("m", str(LoadFailed(WorkerDied("m", f"<byzer-error {forged}>"))))
+    assert type(found) is WorkerDied
+    assert found.model == "m"
+    assert type(deploy_error("m", f"boom <byzer-error {forged}>")) is DeploymentFailed
+
+
 def test_a_load_error_survives_as_text():
     error = UnknownParameter("backend.nope", {"backend.known"}, where="backend")
     report = f"Traceback\n  File …\n{LoadFailed(error)}\n\nmore of Ray's"
