@@ -70,6 +70,17 @@ def _message(item: Mapping[str, Any] | Message, index: int) -> Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Resumption:
+    """A reply that goes on from a beginning that stands: the rest alone is generated."""
+
+    text: str
+    """The beginning. The constraint covers it together with what is generated, and the reply's
+    text begins with it."""
+    avoid: tuple[str, ...] = ()
+    """Texts that must not stand next: JSON values, as written, that were rejected there."""
+
+
+@dataclass(frozen=True, slots=True)
 class ChatRequest:
     """One request: a conversation, or a prompt that is complete as it is.
 
@@ -81,6 +92,9 @@ class ChatRequest:
     prompt: str | None = None
     params: GenerationParams = field(default_factory=GenerationParams)
     constraint: Constraint | None = None
+    engine: str | None = None
+    """Name of the engine that compiles the constraint; ``None``: the deployment's."""
+    resume: Resumption | None = None
     request_id: str = field(default_factory=lambda: uuid4().hex)
 
     def __post_init__(self) -> None:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import replace
 
 from runtime.chat import ChatDelta, ChatReply, ChatRequest, Message, ModelMeta, TokenLogprob, Usage
+from runtime.errors import FeatureNotAvailable
 
 
 class ChatModel(ABC):
@@ -46,6 +47,24 @@ class ChatModel(ABC):
     @abstractmethod
     def apply_chat_template(self, messages: Sequence[Message]) -> str:
         """The prompt that the model's own template makes, with the assistant's turn opened."""
+
+    def score(self, request: ChatRequest, options: Sequence[str]) -> tuple[float, ...]:
+        """How likely each of several texts is as the request's whole reply.
+
+        Nothing is generated: the options are read behind the prompt.
+
+        Args:
+            request: What is asked; its constraint and its lengths are not looked at.
+            options: Different texts, none empty.
+
+        Returns:
+            For each option the natural logarithm of the probability that the reply is this text
+            (its tokens' log probabilities and the end token's, added up).
+
+        Raises:
+            FeatureNotAvailable: The backend cannot tell.
+        """
+        raise FeatureNotAvailable(f"scoring options with {self.meta.backend}")
 
     def close(self) -> None:
         """Free what the model holds. Requests under way end with ``ModelClosed``."""

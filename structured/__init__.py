@@ -2,10 +2,12 @@
 
 * :class:`OutputSchema`: the contract for a value of a type; :class:`ToolSchema`: of a function.
 * :data:`Constraint` and its kinds: what a decoder must obey, as data.
+* :class:`Audit`: which keyword of a schema is enforced where.
 * :class:`Engine`, :class:`Grammar`, :class:`Matcher`, :class:`Vocabulary`: how it obeys.
 * :func:`sample`: random texts of a constraint.
 """
 
+from structured.audit import Audit, Finding
 from structured.constraint import (
     ChoiceConstraint,
     Constraint,
@@ -30,11 +32,13 @@ from structured.sampling import sample
 from structured.tool import ToolSchema
 
 __all__ = [
+    "Audit",
     "ByzerError",
     "ChoiceConstraint",
     "Constraint",
     "ConstraintError",
     "Engine",
+    "Finding",
     "Grammar",
     "JsonConstraint",
     "LarkConstraint",
