@@ -100,15 +100,17 @@ class OutputSchema(Generic[T]):
             self._constraint = JsonConstraint(schema_text=json.dumps(self.json_schema))
         return self._constraint
 
-    def validate_json(self, text: str | bytes) -> T:
+    def validate_json(self, text: str | bytes, *, context: object = None) -> T:
         """The value that a JSON text stands for.
+
+        ``context`` is what validators see as ``info.context``.
 
         Raises:
             ValidationFailed: Not JSON, or JSON that breaks the contract.
         """
         try:
             if self._check is None:
-                return self._adapter.validate_json(text)
+                return self._adapter.validate_json(text, context=context)
             value = from_json(text)
         except pydantic.ValidationError as error:
             raise ValidationFailed(self.name, violations(error), _as_text(text)) from None
@@ -119,32 +121,36 @@ class OutputSchema(Generic[T]):
             raise ValidationFailed(self.name, broken, _as_text(text))
         return cast(T, value)
 
-    def validate_python(self, value: object) -> T:
+    def validate_python(self, value: object, *, context: object = None) -> T:
         """The value of type ``T`` that a Python object stands for (coerced as pydantic does).
+
+        ``context`` is what validators see as ``info.context``.
 
         Raises:
             ValidationFailed: The object breaks the contract.
         """
         try:
-            result = self._adapter.validate_python(value)
+            result = self._adapter.validate_python(value, context=context)
         except pydantic.ValidationError as error:
             raise ValidationFailed(self.name, violations(error), shorten(value, 10_000)) from None
         if self._check is not None and (found := self._check(value)):
             raise ValidationFailed(self.name, found, shorten(value, 10_000))
         return result
 
-    def validate_partial(self, text: str | bytes) -> T:
+    def validate_partial(self, text: str | bytes, *, context: object = None) -> T:
         """The value that the beginning of a JSON text already stands for.
 
         The text may end anywhere; unfinished last elements are left out. What is complete
-        is validated.
+        is validated; ``context`` is what validators see as ``info.context``.
 
         Raises:
             ValidationFailed: What is there already breaks the contract, or required parts
                 have not come yet.
         """
         try:
-            return self._adapter.validate_json(text, experimental_allow_partial="trailing-strings")
+            return self._adapter.validate_json(
+                text, experimental_allow_partial="trailing-strings", context=context
+            )
         except pydantic.ValidationError as error:
             raise ValidationFailed(self.name, violations(error), _as_text(text)) from None
 

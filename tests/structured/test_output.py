@@ -428,3 +428,20 @@ def test_a_schema_of_the_wrong_draft_is_refused():
     draft_7 = {"$schema": "http://json-schema.org/draft-07/schema#", "exclusiveMinimum": True}
     with pytest.raises(SchemaError, match="exclusiveMinimum"):
         OutputSchema.from_json_schema(draft_7)
+
+
+def test_validators_see_the_context():
+    from pydantic import AfterValidator, ValidationInfo
+
+    def known(name: str, info: ValidationInfo) -> str:
+        if name not in info.context:
+            raise ValueError(f"nobody is called {name}")
+        return name
+
+    schema = OutputSchema.of(Annotated[str, AfterValidator(known)])
+    assert schema.validate_json('"Bob"', context={"Bob"}) == "Bob"
+    assert schema.validate_python("Bob", context={"Bob"}) == "Bob"
+    assert schema.validate_partial('"Bob', context={"Bob"}) == "Bob"
+    for validate in (schema.validate_json, schema.validate_partial):
+        with pytest.raises(ValidationFailed, match="nobody is called Bob"):
+            validate('"Bob"', context={"Alice"})
