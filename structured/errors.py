@@ -119,6 +119,60 @@ class ConstraintError(ByzerError):
         self.engine = engine
 
 
+class UnknownEngine(ConstraintError):
+    """A name that no engine has.
+
+    Attributes:
+        known: The names that there are.
+    """
+
+    def __init__(self, name: str, *, known: Sequence[str]) -> None:
+        names = ", ".join(known)
+        super().__init__(f"unknown engine {shorten(name)}; engines: {names}", engine=str(name))
+        self.known = tuple(known)
+
+
+class EngineNotInstalled(ConstraintError):
+    """The packages of an engine are not installed.
+
+    Attributes:
+        extra: What to install: ``pip install 'byzer-agents[extra]'``.
+    """
+
+    def __init__(self, engine: str, *, package: str, extra: str) -> None:
+        super().__init__(
+            f"the engine {engine!r} needs the package {package}, which is not installed",
+            engine=engine,
+            hint=f"pip install 'byzer-agents[{extra}]'",
+        )
+        self.extra = extra
+
+
+class CompilationTooExpensive(ConstraintError):
+    """A constraint whose compilation was stopped at its bound.
+
+    Attributes:
+        bound: What was overrun: ``"time"`` or ``"memory"``.
+        limit: How much of it there was, in seconds or MB.
+        spent: How much was spent when it was stopped, in the same unit.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        bound: str,
+        limit: float,
+        spent: float,
+        engine: str = "",
+        hint: str = "",
+    ) -> None:
+        super().__init__(message, engine=engine, hint=hint)
+        self.bound = bound
+        self.limit = limit
+        self.spent = spent
+
+
 class ValidationFailed(ByzerError):
     """A value that does not meet its contract.
 
