@@ -13,6 +13,7 @@ from structured.constraint import (
     Constraint,
     JsonConstraint,
     LarkConstraint,
+    Reasoning,
     RegexConstraint,
     ToolCallConstraint,
     ToolSpec,
@@ -30,10 +31,12 @@ from structured.errors import (
 from structured.output import OutputSchema
 from structured.sampling import sample
 from structured.tool import ToolSchema
+from structured.tool_calls import CalledTool, ToolReply, read_tool_reply, tool_call_schema
 
 __all__ = [
     "Audit",
     "ByzerError",
+    "CalledTool",
     "ChoiceConstraint",
     "Constraint",
     "ConstraintError",
@@ -44,16 +47,20 @@ __all__ = [
     "LarkConstraint",
     "Matcher",
     "OutputSchema",
+    "Reasoning",
     "RegexConstraint",
     "Relaxation",
     "SchemaError",
     "ToolCallConstraint",
     "ToolDefinitionError",
+    "ToolReply",
     "ToolSchema",
     "ToolSpec",
     "ValidationFailed",
     "Violation",
     "Vocabulary",
     "constraint_from_json",
+    "read_tool_reply",
     "sample",
+    "tool_call_schema",
 ]

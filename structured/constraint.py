@@ -60,23 +60,66 @@ class ToolSpec(_Constraint):
     """JSON Schema of the arguments object, as text."""
 
 
-class ToolCallConstraint(_Constraint):
-    """The text is one call of one of the tools, or, where that is allowed, a plain answer.
+class Reasoning(_Constraint):
+    """A section of free text, between two tags, before what a reply is really about."""
 
-    A call reads ``{"name":"…","arguments":{…}}``, an answer ``{"answer":"…"}``.
+    begin: str = "<think>"
+    """``""`` where the prompt has opened the section already (the templates of some reasoning
+    models do); the reply then begins inside it."""
+    end: str = Field(default="</think>", min_length=1)
+    required: bool = True
+    """Whether the section must be there; otherwise the model decides."""
+    max_characters: int | None = Field(default=4000, ge=1)
+    """Characters between the tags, at most; then the end tag is all that may follow. ``None``
+    leaves only the reply's own limit, which may leave no tokens for the rest."""
+
+    @model_validator(mode="after")
+    def _optional_needs_a_tag(self) -> Reasoning:
+        if not self.begin and not self.required:
+            raise ValueError(
+                "an optional section needs a begin tag: without one nothing tells it from the reply"
+            )
+        return self
+
+
+MAX_TOOL_CALLS = 128
+"""Calls in one reply, at most."""
+
+
+class ToolCallConstraint(_Constraint):
+    """The text is a call of one of the tools, or several, or, where allowed, a plain answer.
+
+    ======================  ======================================================
+    ``max_calls == 1``      ``{"name":"…","arguments":{…}}``
+    ``max_calls > 1``       ``[{"name":"…","arguments":{…}},…]``
+    ``allow_answer``        ``{"answer":"…"}`` as well
+    ``max_calls == 0``      ``{"answer":"…"}`` only
+    ``reasoning``           ``<think>…</think>`` before it
+    ======================  ======================================================
+
+    One tool and no answer is a forced call. The same text is decoded on every server and read
+    back by :func:`structured.tool_calls.read_tool_reply`.
     """
 
     type: Literal["tool_call"] = "tool_call"
     tools: tuple[ToolSpec, ...] = Field(min_length=1)
     allow_answer: bool = True
     """Whether "no tool fits" is one of the choices."""
+    min_calls: int = Field(default=1, ge=1)
+    """Calls in a reply that calls at all. ("No call" is ``allow_answer``.)"""
+    max_calls: int = Field(default=1, ge=0, le=MAX_TOOL_CALLS)
+    reasoning: Reasoning | None = None
 
     @model_validator(mode="after")
-    def _names_differ(self) -> ToolCallConstraint:
+    def _choices_agree(self) -> ToolCallConstraint:
         names = [tool.name for tool in self.tools]
         if len(set(names)) != len(names):
             twice = sorted({name for name in names if names.count(name) > 1})
             raise ValueError(f"tool names must differ; given twice: {', '.join(twice)}")
+        if self.min_calls > max(self.max_calls, 1):
+            raise ValueError(f"min_calls {self.min_calls} exceeds max_calls {self.max_calls}")
+        if not self.max_calls and not self.allow_answer:
+            raise ValueError("with max_calls 0 only an answer is left: allow_answer must be true")
         return self
 
 

@@ -32,7 +32,9 @@ from structured.json_schema import (
     pointed,
     subschemas,
 )
+from structured.lark_text import literal, regex_body
 from structured.relaxation import SAYS_NOTHING, byte_tokenizer, superset
+from structured.tool_calls import lark_of_tool_calls
 
 NAME = "llguidance"
 _JSON_OPTIONS = {"whitespace_flexible": False, "lenient": True}
@@ -87,28 +89,15 @@ def _lark(constraint: Constraint, notes: Notes) -> str:
         case JsonConstraint():
             return f"start: {_json_rule(_schema(constraint.schema_text), notes)}"
         case RegexConstraint():
-            return f"start: /{_regex_body(constraint.pattern)}/"
+            return f"start: /{regex_body(constraint.pattern)}/"
         case ChoiceConstraint():
-            return "start: " + " | ".join(_literal(option) for option in constraint.options)
+            return "start: " + " | ".join(literal(option) for option in constraint.options)
         case LarkConstraint():
             return constraint.grammar
         case ToolCallConstraint():
-            return _tool_calls(constraint, notes)
-
-
-def _tool_calls(constraint: ToolCallConstraint, notes: Notes) -> str:
-    rules, names = [], []
-    for i, tool in enumerate(constraint.tools):
-        opening = _literal('{"name":' + json.dumps(tool.name, ensure_ascii=False) + ',"arguments":')
-        rules.append(f'call_{i}: {opening} args_{i} "}}"')
-        rules.append(f"args_{i}: {_json_rule(_schema(tool.parameters_text), notes)}")
-        names.append(f"call_{i}")
-    if constraint.allow_answer:
-        answer = {"type": "string", "minLength": 1}
-        rules.append(f'answer: {_literal(chr(123) + chr(34) + "answer" + chr(34) + ":")} text "}}"')
-        rules.append(f"text: {_json_rule(answer, notes)}")
-        names.append("answer")
-    return "\n".join([f"start: {' | '.join(names)}", *rules])
+            return lark_of_tool_calls(
+                constraint, lambda schema_text: _json_rule(_schema(schema_text), notes)
+            )
 
 
 def _schema(text: str) -> JsonSchema:
@@ -132,16 +121,6 @@ def _json_rule(schema: JsonSchema, notes: Notes) -> str:
     schema = mapped(schema, lambda node: superset(node, schema)[0])
     notes.schemas.append(schema)
     return "%json " + json.dumps(schema | {"x-guidance": _JSON_OPTIONS}, ensure_ascii=True)
-
-
-def _regex_body(pattern: str) -> str:
-    """A pattern between Lark's slashes: unescaped slashes escaped."""
-    return re.sub(r"\\.|/", lambda found: r"\/" if found[0] == "/" else found[0], pattern)
-
-
-def _literal(text: str) -> str:
-    """A Lark string. JSON's escapes are Lark's; the rest stays as it is."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _compiled(lark: str) -> tuple[str, list[str]]:
