@@ -1,6 +1,8 @@
 """Types ⇄ schemas ⇄ grammars ⇄ values.  No model call, no I/O.
 
 * :class:`OutputSchema`: the contract for a value of a type; :class:`ToolSchema`: of a function.
+* :func:`output_schema`: the contract of whatever is given: a type, a JSON Schema, or a text type
+  (:class:`Regex`, :class:`Lark`, :class:`Choices`, :class:`Text`).
 * :data:`Constraint` and its kinds: what a decoder must obey, as data.
 * :class:`Audit`: which keyword of a schema is enforced where.
 * :class:`Engine`, :class:`Grammar`, :class:`Matcher`, :class:`Vocabulary`: how it obeys.
@@ -19,6 +21,7 @@ from structured.constraint import (
     ToolSpec,
     constraint_from_json,
 )
+from structured.contract import output_schema
 from structured.engine import Engine, Grammar, Matcher, Relaxation, Vocabulary
 from structured.errors import (
     ByzerError,
@@ -30,6 +33,7 @@ from structured.errors import (
 )
 from structured.output import OutputSchema
 from structured.sampling import sample
+from structured.text import Choices, Lark, Regex, Text, TextSchema
 from structured.tool import ToolSchema
 from structured.tool_calls import CalledTool, ToolReply, read_tool_reply, tool_call_schema
 
@@ -38,19 +42,24 @@ __all__ = [
     "ByzerError",
     "CalledTool",
     "ChoiceConstraint",
+    "Choices",
     "Constraint",
     "ConstraintError",
     "Engine",
     "Finding",
     "Grammar",
     "JsonConstraint",
+    "Lark",
     "LarkConstraint",
     "Matcher",
     "OutputSchema",
     "Reasoning",
+    "Regex",
     "RegexConstraint",
     "Relaxation",
     "SchemaError",
+    "Text",
+    "TextSchema",
     "ToolCallConstraint",
     "ToolDefinitionError",
     "ToolReply",
@@ -60,6 +69,7 @@ __all__ = [
     "Violation",
     "Vocabulary",
     "constraint_from_json",
+    "output_schema",
     "read_tool_reply",
     "sample",
     "tool_call_schema",

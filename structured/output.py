@@ -8,13 +8,25 @@ import warnings
 from collections.abc import Callable, Hashable, Iterator
 from functools import lru_cache
 from types import NoneType, UnionType
-from typing import Annotated, Any, Generic, TypeVar, Union, cast, get_args, get_origin
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    Generic,
+    Literal,
+    TypeVar,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+)
 
 import pydantic
 from pydantic_core import PydanticSerializationError, from_json
 from pydantic_core import SchemaError as CoreSchemaError
 
-from structured.constraint import JsonConstraint
+from structured.constraint import Constraint, JsonConstraint
+from structured.describe import describe
 from structured.errors import SchemaError, ValidationFailed, Violation, shorten
 from structured.json_schema import JsonSchema, SchemaGenerator, closed
 from structured.validation import schema_validator, violations
@@ -32,7 +44,10 @@ class OutputSchema(Generic[T]):
         name: A short name of the type, for prompts and errors.
         description: The type's docstring or the schema's description, or ``""``.
         json_schema: The JSON Schema that a value meets *before* validation, aliases included.
+        form: Whether a reply is JSON, or the text itself (see :mod:`structured.text`).
     """
+
+    form: ClassVar[Literal["json", "text"]] = "json"
 
     def __init__(
         self,
@@ -48,7 +63,7 @@ class OutputSchema(Generic[T]):
         self.json_schema = json_schema
         self._adapter = adapter
         self._check = check
-        self._constraint: JsonConstraint | None = None
+        self._constraint: Constraint | None = None
 
     @staticmethod
     def of(type_: type[T] | Any) -> OutputSchema[T]:
@@ -94,11 +109,16 @@ class OutputSchema(Generic[T]):
         return f"OutputSchema[{self.name}]"
 
     @property
-    def constraint(self) -> JsonConstraint:
+    def constraint(self) -> Constraint:
         """What a decoder must obey so that its text is JSON of this contract."""
         if self._constraint is None:
             self._constraint = JsonConstraint(schema_text=json.dumps(self.json_schema))
         return self._constraint
+
+    @property
+    def shape(self) -> str:
+        """What a reply looks like, for prompts."""
+        return describe(self.json_schema)
 
     def validate_json(self, text: str | bytes, *, context: object = None) -> T:
         """The value that a JSON text stands for.
