@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, TypeVar, overload
 
 from structured.json_schema import JsonSchema
+from structured.outlines_types import contract_of_term, is_term
 from structured.output import OutputSchema
 from structured.text import TextSchema, TextType
 
@@ -31,6 +32,7 @@ def output_schema(type_: Any) -> OutputSchema[Any]:
             * a JSON Schema, as a dict or as its JSON text;
             * a text: :class:`~structured.text.Regex`, :class:`~structured.text.Lark`,
               :class:`~structured.text.Choices`, :class:`~structured.text.Text`;
+            * a term of ``outlines.types``, such as ``outlines.types.email``;
             * a contract, which is returned as it is.
 
     Raises:
@@ -42,6 +44,8 @@ def output_schema(type_: Any) -> OutputSchema[Any]:
         return type_
     if isinstance(type_, TextType):
         return TextSchema(type_)
+    if is_term(type_):
+        return contract_of_term(type_)
     if isinstance(type_, (str, dict)):
         schema: JsonSchema | str = type_
         return OutputSchema.from_json_schema(schema)

@@ -109,6 +109,15 @@ class SchemaGenerator(GenerateJsonSchema):
         if kind != "non-serializable-default":
             super().emit_warning(kind, detail)
 
+    def generate_inner(self, schema: Any) -> JsonSchema:
+        """As pydantic does, but for terms of outlines, whose own schemas say too little."""
+        from structured.outlines_types import is_term, schema_in_class
+
+        for function in schema.get("metadata", {}).get("pydantic_js_functions", ()):
+            if is_term(term := getattr(function, "__self__", None)):
+                return schema_in_class(term)
+        return super().generate_inner(schema)
+
     def decimal_schema(self, schema: core_schema.DecimalSchema) -> JsonSchema:
         """A decimal as a JSON string of digits: exact, where a JSON number passes through a float.
 

@@ -147,7 +147,9 @@ class _Reader:
         for opening, keyword in _LOOKS.items():
             if rest.startswith(opening):
                 self._leave_out(keyword, start)
+                left_out = list(self.left_out)
                 self._inside(start + len(opening))
+                self.left_out = left_out  # what is inside it is no further loss
                 return ""
         if rest.startswith("(?>"):
             self._leave_out("atomic group", start)
