@@ -85,11 +85,17 @@ def shorten(value: object, limit: int = 80) -> str:
 
 
 class SchemaError(ByzerError):
-    """A type, or a JSON Schema, from which no contract can be made."""
+    """A type, or a JSON Schema, from which no contract can be made.
 
-    def __init__(self, message: str, *, path: str = "$", hint: str = "") -> None:
+    Attributes:
+        path: JSON path, in the schema, of the object that is at fault.
+        keyword: The offending keyword, where it is known.
+    """
+
+    def __init__(self, message: str, *, path: str = "$", keyword: str = "", hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.path = path
+        self.keyword = keyword
 
 
 class ToolDefinitionError(ByzerError):

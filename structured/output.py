@@ -131,7 +131,7 @@ class OutputSchema(Generic[T]):
         try:
             if self._check is None:
                 return self._adapter.validate_json(text, context=context)
-            value = from_json(text)
+            value = from_json(text, allow_inf_nan=False)
         except pydantic.ValidationError as error:
             raise ValidationFailed(self.name, violations(error), _as_text(text)) from None
         except ValueError as error:

@@ -352,7 +352,7 @@ def test_a_schema_given_as_a_dict_or_as_text():
         assert broken(schema, '{"x":-1,"tags":["abc"],"y":2}') == {
             "$.x": "minimum",
             "$.tags[0]": "maxLength",
-            "$": "additionalProperties",
+            "$.y": "additionalProperties",
         }
         assert refused_at(schema.constraint, '{"x":12}') == ""
     assert OutputSchema.from_json_schema(POINT, name="p").name == "p"
@@ -374,10 +374,10 @@ def test_values_are_not_coerced_by_a_json_schema():
         ("true", "object"),
         (None, "object"),
         ([], "object"),
-        ({"type": "intger"}, "'intger' is not valid"),
-        ({"properties": {"a": {"minimum": "1"}}}, "['properties']['a']['minimum']"),
-        ({"required": "a"}, "['required']"),
-        ({"pattern": "("}, "regex"),
+        ({"type": "intger"}, 'type: "intger" is not valid'),
+        ({"properties": {"a": {"minimum": "1"}}}, "at $.properties.a: minimum: "),
+        ({"required": "a"}, "at $: required: "),
+        ({"pattern": "("}, "regular expression"),
         ({"$ref": "#/$defs/none"}, "'#/$defs/none' leads nowhere"),
         ({"properties": {"a": {"items": {"$ref": "other.json"}}}}, "leads nowhere"),
         ({"$ref": "https://example.com/schema.json"}, "nothing is fetched"),
