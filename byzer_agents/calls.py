@@ -1,19 +1,29 @@
-"""One typed call: a request under a contract, its reply as a value, re-asked when it breaks it.
+"""One typed call: a request under a contract, its reply as a value, mended when it breaks it.
 
-======================  ============================  ========================================
-What goes wrong         What is done                  What is left of it
-======================  ============================  ========================================
-text breaks a rule the  asked again with the broken   every attempt, in
-grammar cannot say      rules                         ``OutputInvalid.attempts`` or, on success,
-                                                      in ``TypedReply.attempts``
-reply cut in a loop     asked again with a            the same
-("1.1.1.1.1…")          repetition penalty
-reply cut, no loop      taken as far as it came where ``TypedReply.cut``, or ``OutputInvalid``
-                        the contract accepts that     that says so
-timeouts, dead workers  nothing here                  the backend's typed error
-======================  ============================  ========================================
+=======================  ===========================  ============================  ==============
+What goes wrong          What is done                 Its budget                    Kind of the
+                                                                                    new attempt
+=======================  ===========================  ============================  ==============
+a reply breaks a rule    own workers: what is good    ``Contract.repairs``: 8 for   ``rollback``
+that no grammar says     of it is kept, the rejected  each reply that was asked
+                         value is forbidden there,    for whole
+                         and the rest is generated
+                         anew
+the same, and no         asked again with the broken  ``Contract.max_attempts``:    ``reask``
+rollback is left, or     rules, and only those        3 replies that are asked
+the model is a provider                               for whole, first included
+reply cut in a loop      asked again with a           the same                      ``reask``
+("1.1.1.1.1…")           repetition penalty
+reply cut, no loop       taken as far as it came      no other attempt
+                         where the contract accepts
+                         that, else an error
+timeouts, dead workers   nothing: the backend's       no other attempt
+                         typed error is raised
+=======================  ===========================  ============================  ==============
 
-All of these share one budget: ``Contract.max_attempts`` replies.
+So a call takes at most ``max_attempts * (1 + repairs)`` replies. Each that broke the contract, with
+what was wrong and the tokens it cost, is in ``TypedReply.attempts`` or, when none met it, in
+``OutputInvalid.attempts``.
 """
 
 from __future__ import annotations
@@ -26,9 +36,33 @@ from typing import Generic, TypeVar
 
 from pydantic_core import from_json
 
+from byzer_agents.attempts import Attempt, AttemptKind, OutputInvalid, TypedReply
 from byzer_agents.prompts import correction
-from runtime import ChatModel, ChatReply, ChatRequest, GenerationParams, Message, Usage
-from structured import ByzerError, Constraint, ValidationFailed
+from byzer_agents.repair import DEFAULT_REPAIRS, Repairs
+from runtime import (
+    ChatModel,
+    ChatReply,
+    ChatRequest,
+    FeatureNotAvailable,
+    GenerationParams,
+    Message,
+    Resumption,
+)
+from structured import Constraint, ConstraintError, ValidationFailed
+
+__all__ = [
+    "DEFAULT_MAX_ATTEMPTS",
+    "DEFAULT_REPAIRS",
+    "Attempt",
+    "AttemptKind",
+    "Contract",
+    "OutputInvalid",
+    "Steps",
+    "TypedReply",
+    "adrive",
+    "drive",
+    "typed_call",
+]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -36,56 +70,6 @@ R = TypeVar("R")
 DEFAULT_MAX_ATTEMPTS = 3
 _LOOP = re.compile(r"(.{1,80}?)\1{5,}.{0,80}$", re.DOTALL)
 _LOOP_BREAKING_PENALTY = 1.3
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One reply that did not meet its contract."""
-
-    text: str
-    failure: ValidationFailed
-    usage: Usage
-
-
-class OutputInvalid(ByzerError):
-    """A model whose replies never met their contract.
-
-    Attributes:
-        contract: Name of the type or tools.
-        attempts: Every reply, with what was wrong with it and the tokens it cost.
-    """
-
-    def __init__(self, contract: str, attempts: Sequence[Attempt], *, hint: str = "") -> None:
-        tried = "one attempt" if len(attempts) == 1 else f"{len(attempts)} attempts"
-        last = attempts[-1]
-        super().__init__(
-            f"no valid {contract} after {tried}; the last was {last.failure}\n  in: {last.text!r}",
-            hint=hint,
-        )
-        self.contract = contract
-        self.attempts = tuple(attempts)
-
-    @property
-    def usage(self) -> Usage:
-        """Tokens of all attempts."""
-        return sum((attempt.usage for attempt in self.attempts), Usage())
-
-
-@dataclass(frozen=True, slots=True)
-class TypedReply(Generic[T]):
-    """A value, and the reply that it came from."""
-
-    value: T
-    reply: ChatReply
-    attempts: tuple[Attempt, ...] = ()
-    """The replies before it that broke the contract."""
-    cut: bool = False
-    """The reply ended for lack of tokens; the value is what had come, its last text cut."""
-
-    @property
-    def usage(self) -> Usage:
-        """Tokens of this reply and of the attempts before it."""
-        return sum((attempt.usage for attempt in self.attempts), self.reply.usage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +81,19 @@ class Contract(Generic[T]):
     read: Callable[[str], T]
     """Text to value; raises ``ValidationFailed``."""
     max_attempts: int = DEFAULT_MAX_ATTEMPTS
+    """Replies that are asked for whole."""
     accepts_cut: bool = False
     """Whether a reply that was cut inside its last text is taken as far as it came."""
+    repairs: int = 0
+    """Rollbacks for each of these replies. Needs violations whose paths begin at the reply's
+    root."""
 
 
 Steps = Generator[ChatRequest, ChatReply, R]
 """A call as the requests it makes: each is yielded, its reply is sent back, the result returned.
 
-The same steps serve threads (:func:`drive`) and event loops (:func:`adrive`).
+What the model raises instead of a reply is thrown in. The same steps serve threads
+(:func:`drive`), event loops (:func:`adrive`) and streams (:mod:`byzer_agents.streaming`).
 """
 
 
@@ -113,7 +102,12 @@ def drive(model: ChatModel, steps: Steps[R]) -> R:
     try:
         request = next(steps)
         while True:
-            request = steps.send(model.generate(request))
+            try:
+                reply = model.generate(request)
+            except Exception as error:  # noqa: BLE001 - the steps know what to make of it
+                request = steps.throw(error)
+            else:
+                request = steps.send(reply)
     except StopIteration as stop:
         result: R = stop.value
         return result
@@ -124,7 +118,12 @@ async def adrive(model: ChatModel, steps: Steps[R]) -> R:
     try:
         request = next(steps)
         while True:
-            request = steps.send(await model.agenerate(request))
+            try:
+                reply = await model.agenerate(request)
+            except Exception as error:  # noqa: BLE001 - the steps know what to make of it
+                request = steps.throw(error)
+            else:
+                request = steps.send(reply)
     except StopIteration as stop:
         result: R = stop.value
         return result
@@ -136,57 +135,134 @@ def typed_call(
     params: GenerationParams,
     *,
     request_id: str | None = None,
+    floor: Callable[[], int] = int,
 ) -> Steps[TypedReply[T]]:
-    """Ask until the reply meets the contract, at most ``contract.max_attempts`` times.
+    """Ask until the reply meets the contract, within the budgets of the contract.
+
+    Args:
+        messages: The conversation.
+        contract: What the reply must be.
+        params: How to generate.
+        request_id: The id of all requests of the call.
+        floor: How many characters of the reply that came last are in use already, and must stand.
 
     Raises:
         OutputInvalid: No attempt met the contract.
     """
-    asked = tuple(messages)
-    attempts: list[Attempt] = []
-    request = ChatRequest(asked, params=params, constraint=contract.constraint)
+    request = ChatRequest(tuple(messages), params=params, constraint=contract.constraint)
     if request_id:
         request = replace(request, request_id=request_id)
+    call = _Call(contract, request, floor)
     while True:
-        reply = yield request
         try:
-            return TypedReply(contract.read(reply.text), reply, tuple(attempts))
-        except ValidationFailed as error:
-            failure = error  # `error` ends with this block
-            attempts.append(Attempt(reply.text, failure, reply.usage))
-        _check_worth_asking_again(contract, reply, attempts)
-        if reply.finish_reason == "length":
-            if contract.accepts_cut and (value := _read_cut(contract, reply.text)) is not None:
-                return TypedReply(value[0], reply, tuple(attempts[:-1]), cut=True)
-            _check_looping(contract, reply, attempts)
-            penalty = max(request.params.repetition_penalty, _LOOP_BREAKING_PENALTY)
-            request = replace(request, params=request.params.but(repetition_penalty=penalty))
+            reply = yield call.request
+        except (FeatureNotAvailable, ConstraintError) as error:
+            if not call.recovered(error):
+                raise
             continue
+        call.check_resumed(reply)
+        try:
+            return TypedReply(
+                contract.read(reply.text), reply, tuple(call.attempts), kind=call.kind
+            )
+        except ValidationFailed as error:
+            call.attempts.append(Attempt(reply.text, error, reply.usage, call.kind))
+        if reply.finish_reason == "abort":
+            raise OutputInvalid(contract.name, call.attempts, hint="the request was aborted")
+        if reply.finish_reason != "length":
+            call.mend()
+            continue
+        if contract.accepts_cut and (value := _read_cut(contract, reply.text)) is not None:
+            earlier = tuple(call.attempts[:-1])
+            return TypedReply(value[0], reply, earlier, cut=True, kind=call.kind)
+        call.break_loop(reply)
+
+
+class _Call(Generic[T]):
+    """Where a typed call stands: what was tried, and what is asked next."""
+
+    def __init__(
+        self, contract: Contract[T], request: ChatRequest, floor: Callable[[], int]
+    ) -> None:
+        self.request = request
+        self.kind: AttemptKind = "first"
+        self.attempts: list[Attempt] = []
+        self._contract = contract
+        self._asked = request.messages
+        self._floor = floor
+        self._repairs = Repairs(contract.repairs)
+        self._whole = 1  # replies that were asked for whole
+
+    def mend(self) -> None:
+        """After a reply that broke the contract: roll back, or else ask again.
+
+        Raises:
+            OutputInvalid: Both budgets are spent.
+        """
+        last = self.attempts[-1]
+        resumption = self._repairs.next(last.text, last.failure, self._floor())
+        if resumption is not None:
+            self.kind, self.request = "rollback", replace(self.request, resume=resumption)
+            return
+        self._count_whole()
         # Earlier corrections are not repeated: only the last reply is to be mended.
-        again = (Message("assistant", reply.text), Message("user", correction(failure)))
-        request = replace(request, messages=asked + again, params=_varied(request.params))
+        again = (Message("assistant", last.text), Message("user", correction(last.failure)))
+        params = _varied(self.request.params)
+        self._ask(replace(self.request, messages=self._asked + again, params=params))
 
+    def break_loop(self, reply: ChatReply) -> None:
+        """After a reply that was cut: worth another try only where the model repeated itself.
 
-def _check_worth_asking_again(
-    contract: Contract[T], reply: ChatReply, attempts: list[Attempt]
-) -> None:
-    if reply.finish_reason == "abort":
-        raise OutputInvalid(contract.name, attempts, hint="the request was aborted")
-    if len(attempts) >= contract.max_attempts and reply.finish_reason != "length":
-        raise OutputInvalid(contract.name, attempts)
+        Raises:
+            OutputInvalid: It did not, or the budget is spent.
+        """
+        looping = _LOOP.search(reply.text[-1000:]) is not None
+        if not looping:
+            raise self._cut(reply, ": raise max_length, or ask for less")
+        if self._whole >= self._contract.max_attempts:
+            raise self._cut(reply, ": the model repeats itself")
+        self._count_whole()
+        penalty = max(self.request.params.repetition_penalty, _LOOP_BREAKING_PENALTY)
+        params = self.request.params.but(repetition_penalty=penalty)
+        self._ask(replace(self.request, params=params))
 
+    def recovered(self, error: FeatureNotAvailable | ConstraintError) -> bool:
+        """Whether there is another way than the one that the model refused."""
+        resumption = self.request.resume
+        if resumption is None:
+            return False
+        if isinstance(error, FeatureNotAvailable) or self.kind == "reask":
+            self._repairs.give_up()
+        else:
+            self._repairs.refuse(resumption)
+        if self.kind == "rollback":
+            self.mend()
+        else:
+            self.request = replace(self.request, resume=None)
+        return True
 
-def _check_looping(contract: Contract[T], reply: ChatReply, attempts: list[Attempt]) -> None:
-    """A reply that was cut is worth another try only where the model repeated itself."""
-    looping = _LOOP.search(reply.text[-1000:]) is not None
-    if looping and len(attempts) < contract.max_attempts:
-        return
-    raise OutputInvalid(
-        contract.name,
-        attempts,
-        hint=f"the reply was cut after {reply.usage.output_tokens} tokens"
-        + (": the model repeats itself" if looping else ": raise max_length, or ask for less"),
-    )
+    def check_resumed(self, reply: ChatReply) -> None:
+        """A model may not know what ``resume`` means: its reply is then one like any other."""
+        resumption = self.request.resume
+        if resumption is not None and not reply.text.startswith(resumption.text):
+            self._repairs.give_up()
+
+    def _ask(self, request: ChatRequest) -> None:
+        """A whole reply; what is in use of the one before it begins it, where that can be."""
+        pinned = None
+        if self._repairs.budget and (kept := self.attempts[-1].text[: self._floor()]):
+            pinned = Resumption(kept)
+        self.kind, self.request = "reask", replace(request, resume=pinned)
+        self._repairs.renew()
+
+    def _count_whole(self) -> None:
+        if self._whole >= self._contract.max_attempts:
+            raise OutputInvalid(self._contract.name, self.attempts)
+        self._whole += 1
+
+    def _cut(self, reply: ChatReply, why: str) -> OutputInvalid:
+        hint = f"the reply was cut after {reply.usage.output_tokens} tokens{why}"
+        return OutputInvalid(self._contract.name, self.attempts, hint=hint)
 
 
 def _read_cut(contract: Contract[T], text: str) -> tuple[T] | None:

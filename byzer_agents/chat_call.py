@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from byzer_agents import chatting
 from byzer_agents.calls import DEFAULT_MAX_ATTEMPTS, Steps
-from byzer_agents.chatting import Plan
+from byzer_agents.chatting import Plan, Terms
 from byzer_agents.responses import LLMClassResponse, LLMFunctionCallResponse, LLMResponse
 from byzer_agents.text import Conversation, items_of
 from byzer_agents.toolcalls import Decision, ToolSet, tool_set
@@ -22,7 +22,7 @@ from runtime import (
     Message,
     parse_conversation,
 )
-from structured import OutputSchema
+from structured import OutputSchema, Reasoning, output_schema
 
 if TYPE_CHECKING:
     from byzer_agents.client import ByzerLLM
@@ -32,7 +32,14 @@ class ChatOptions(TypedDict, total=False):
     """Options of ``chat_oai`` beside ``tools`` and ``response_class``."""
 
     tool_choice: Any
-    """A tool or its name: that one is called; ``"required"``: one is; ``"auto"``: one or none."""
+    """A tool, its name or OpenAI's dict: that one is called; ``"required"``: one is; ``"auto"``:
+    one or none; ``"none"``: none, the reply is free text."""
+    parallel_tool_calls: bool
+    """Several calls in one reply, none of which needs another's result."""
+    max_calls: int | None
+    """Calls in one reply, at most (by default 1; with ``parallel_tool_calls`` 16)."""
+    reasoning: bool | Reasoning | None
+    """Free text before the calls: ``True``, or how it is marked and how long it may be."""
     execute_tool: bool
     func_params: Mapping[str, Any] | None
     response_after_chat: bool
@@ -40,6 +47,10 @@ class ChatOptions(TypedDict, total=False):
     role_mapping: Mapping[str, Any] | None
     llm_config: Mapping[str, Any] | None
     only_return_prompt: bool
+    context: object
+    """What validators of the response class see as ``info.context``."""
+    engine: str | None
+    """Name of the engine that compiles the constraint; ``None``: the deployment's."""
     impl_func: Callable[..., Any] | None
     execute_impl_func: bool
     impl_func_params: Mapping[str, Any] | None
@@ -84,13 +95,12 @@ class ChatCall:
             self.schema,
             self.response_class,
             after_chat=self.after_chat,
-            max_attempts=DEFAULT_MAX_ATTEMPTS,
         )
 
     def prompt(self) -> str:
         """What the model would read."""
         messages = self.messages
-        if self.tools is not None:
+        if self.tools is not None and self.tools.max_calls:
             messages = chatting.tool_messages(self.plan, messages, self.tools)
         elif self.schema is not None and not self.after_chat:
             messages = chatting.class_messages(
@@ -135,6 +145,7 @@ def settle(
         options.get("llm_config") or {},
         options.get("role_mapping"),
         base=GenerationParams(temperature=0) if typed else None,
+        terms=Terms(options.get("context"), options.get("engine")),
     )
     if plan.abort:
         plan.model.abort(plan.request_id or "")
@@ -144,24 +155,24 @@ def settle(
         call = ChatCall(
             plan,
             messages,
-            tools=tool_set(offered, tool_choice, options.get("func_params")),
+            tools=tool_set(
+                offered,
+                tool_choice,
+                options.get("func_params"),
+                parallel_tool_calls=bool(options.get("parallel_tool_calls")),
+                max_calls=options.get("max_calls"),
+                reasoning=options.get("reasoning"),
+            ),
             execute_tool=bool(options.get("execute_tool")),
         )
     elif response_class is not None:
         call = ChatCall(
             plan,
             messages,
-            schema=schema_of(response_class),
+            schema=output_schema(response_class),
             response_class=response_class,
             after_chat=bool(options.get("response_after_chat")),
         )
     if options.get("only_return_prompt"):
         return ChatCall(plan, messages, finished=[LLMResponse("", call.prompt(), {})])
     return call
-
-
-def schema_of(response_class: Any) -> OutputSchema[Any]:
-    """The contract of a type, or of a JSON Schema given as dict or text."""
-    if isinstance(response_class, (str, dict)):
-        return OutputSchema.from_json_schema(response_class)
-    return OutputSchema.of(response_class)

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, TypeVar
 
 from byzer_agents import prompts
-from byzer_agents.calls import Contract, OutputInvalid, Steps, TypedReply, typed_call
+from byzer_agents.calls import (
+    DEFAULT_MAX_ATTEMPTS,
+    DEFAULT_REPAIRS,
+    Contract,
+    OutputInvalid,
+    Steps,
+    TypedReply,
+    typed_call,
+)
 from byzer_agents.configuration import ModelSetup
 from byzer_agents.responses import (
     LLMClassResponse,
@@ -19,7 +28,7 @@ from byzer_agents.responses import (
     failure_metadata,
     metadata_of,
 )
-from byzer_agents.toolcalls import Decision, ToolFailed, ToolSet
+from byzer_agents.toolcalls import Decision, ToolSet
 from runtime import (
     ChatDelta,
     ChatModel,
@@ -31,9 +40,23 @@ from runtime import (
     Templates,
 )
 from runtime.templates import render
-from structured import ByzerError, OutputSchema
+from structured import JsonConstraint, OutputSchema
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What holds for a typed call beside its type."""
+
+    context: object = None
+    """What the type's validators see as ``info.context``."""
+    engine: str | None = None
+    """Name of the engine that compiles the constraint; ``None``: the deployment's."""
+    max_attempts: int = DEFAULT_MAX_ATTEMPTS
+    """Replies that are asked for whole."""
+    repairs: int = DEFAULT_REPAIRS
+    """Rollbacks for each of them, where the model runs on an own worker."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +73,7 @@ class Plan:
     """The call's own; the model's setup has another."""
     skip_length_check: bool = False
     verbose: bool = False
+    terms: Terms = field(default_factory=Terms)
 
     def messages(self, messages: Sequence[Message]) -> tuple[Message, ...]:
         """The conversation, after the model's base system messages."""
@@ -68,6 +92,8 @@ class Plan:
         mapping = self._mapping()
         if mapping is not None and request.prompt is None:
             request = replace(request, messages=(), prompt=render(mapping, request.messages))
+        if request.constraint is not None and self.terms.engine is not None:
+            request = replace(request, engine=self.terms.engine)
         if not self.skip_length_check:
             self._check_length(request)
         if self.verbose:
@@ -130,23 +156,48 @@ def steps_prepared(plan: Plan, steps: Steps[T]) -> Steps[T]:
     try:
         request = next(steps)
         while True:
-            request = steps.send((yield plan.prepared(request)))
+            try:
+                reply = yield plan.prepared(request)
+            except Exception as error:  # noqa: BLE001 - the steps know what to make of it
+                request = steps.throw(error)
+            else:
+                request = steps.send(reply)
     except StopIteration as stop:
         result: T = stop.value
         return result
 
 
-def typed(plan: Plan, messages: Sequence[Message], contract: Contract[T]) -> Steps[TypedReply[T]]:
-    """One typed call under a plan."""
-    steps = typed_call(plan.messages(messages), contract, plan.params, request_id=plan.request_id)
+def typed(
+    plan: Plan,
+    messages: Sequence[Message],
+    contract: Contract[T],
+    floor: Callable[[], int] = int,
+) -> Steps[TypedReply[T]]:
+    """One typed call under a plan.
+
+    ``floor``: how much of the last reply must stand, in characters.
+    """
+    if contract.repairs and plan.model.meta.model_deploy_type != "proprietary":
+        contract = replace(contract, repairs=0)  # a provider begins every reply anew
+    asked = plan.messages(messages)
+    steps = typed_call(asked, contract, plan.params, request_id=plan.request_id, floor=floor)
     return steps_prepared(plan, steps)
 
 
 def value_contract(
-    schema: OutputSchema[T], max_attempts: int, *, accepts_cut: bool = False
+    plan: Plan, schema: OutputSchema[T], *, accepts_cut: bool = False
 ) -> Contract[T]:
     """The contract of a value of a type."""
-    return Contract(schema.name, schema.constraint, schema.validate_json, max_attempts, accepts_cut)
+    terms = plan.terms
+    of_json = isinstance(schema.constraint, JsonConstraint)
+    return Contract(
+        schema.name,
+        schema.constraint,
+        partial(schema.validate_json, context=terms.context),
+        terms.max_attempts,
+        accepts_cut,
+        terms.repairs if of_json else 0,  # in other texts no place is known to be good
+    )
 
 
 def with_last_user(messages: Sequence[Message], text: str) -> tuple[Message, ...]:
@@ -189,19 +240,31 @@ def tool_messages(plan: Plan, messages: Sequence[Message], tools: ToolSet) -> tu
     if write is not None:
         chosen = tools.chosen.func if tools.chosen else None
         return with_last_user(messages, write(messages[-1].content, list(tools.callables), chosen))
-    instructions = prompts.tool_choice(tools.offered, allow_answer=tools.allow_answer)
+    instructions = prompts.tool_choice(
+        tools.offered,
+        allow_answer=tools.allow_answer,
+        several=tools.max_calls > 1,
+        reasoning=tools.reasoning,
+    )
     return prompts.with_instructions(messages, instructions)
 
 
-def extraction_steps(
-    plan: Plan, schema: OutputSchema[T], text: str, instructions: str, max_attempts: int
-) -> Steps[TypedReply[T]]:
-    """:func:`byzer_agents.extract`: the value that a text speaks of."""
+def extraction_messages(
+    schema: OutputSchema[Any], text: str, instructions: str
+) -> tuple[Message, ...]:
+    """What is asked for the value that a text speaks of."""
     told = prompts.extraction(schema)
     if instructions:
         told = f"{instructions}\n{told}"
-    messages = (Message("system", told), Message("user", text))
-    return typed(plan, messages, value_contract(schema, max_attempts))
+    return (Message("system", told), Message("user", text))
+
+
+def extraction_steps(
+    plan: Plan, schema: OutputSchema[T], text: str, instructions: str
+) -> Steps[TypedReply[T]]:
+    """:func:`byzer_agents.extract`: the value that a text speaks of."""
+    messages = extraction_messages(schema, text, instructions)
+    return typed(plan, messages, value_contract(plan, schema))
 
 
 def typed_metadata(typed_reply: TypedReply[Any]) -> dict[str, Any]:
@@ -221,10 +284,9 @@ def class_steps(
     given: Any,
     *,
     after_chat: bool,
-    max_attempts: int,
 ) -> Steps[LLMClassResponse[T]]:
     """``chat_oai(response_class=…)``: the value, or ``None`` and the reason."""
-    contract = value_contract(schema, max_attempts, accepts_cut=True)
+    contract = value_contract(plan, schema, accepts_cut=True)
     if after_chat:
         said = yield plan.request(messages)
         asked = after_chat_messages(plan, messages, plan.clean(said.text), schema, given)
@@ -249,8 +311,11 @@ def tool_steps(
     plan: Plan, messages: Sequence[Message], tools: ToolSet, *, max_attempts: int
 ) -> Steps[tuple[LLMFunctionCallResponse, Decision]]:
     """``chat_oai(tools=…)``: the decision, not yet carried out."""
-    asked = tool_messages(plan, messages, tools)
     question = messages[-1].content
+    if not tools.max_calls:
+        said = plan.response((yield plan.request(messages)), question)
+        return LLMFunctionCallResponse(said, [], dict(said.metadata)), Decision(answer=said.output)
+    asked = tool_messages(plan, messages, tools)
     try:
         typed_reply = yield from typed(plan, asked, tools.contract(max_attempts))
     except OutputInvalid as error:
@@ -259,18 +324,11 @@ def tool_steps(
         return LLMFunctionCallResponse(response, [], metadata), Decision()
     decision = typed_reply.value
     metadata = typed_metadata(typed_reply)
+    if tools.reasoning is not None:
+        metadata["reasoning"] = decision.reasoning
     response = LLMResponse(decision.output, question, metadata)
-    calls = [decision.call] if decision.call else []
+    calls = [decided.call for decided in decision.calls]
     return LLMFunctionCallResponse(response, [], dict(metadata), calls), decision
-
-
-def tool_failure(decision: Decision, error: Exception) -> dict[str, Any]:
-    """The metadata of a call whose tool raised."""
-    assert decision.call is not None
-    reason = str(error) if isinstance(error, ByzerError) else f"{type(error).__name__}: {error}"
-    failed = ToolFailed(decision.call.name, decision.call.arguments, reason)
-    failed.__cause__ = error
-    return failure_metadata(failed)
 
 
 class Pieces:

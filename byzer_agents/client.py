@@ -7,9 +7,8 @@ from typing import Any, TypeVar, overload
 
 from typing_extensions import Unpack
 
-from byzer_agents.calls import DEFAULT_MAX_ATTEMPTS, adrive, drive
+from byzer_agents.calls import adrive, drive
 from byzer_agents.chat_call import ChatOptions, settle
-from byzer_agents.chatting import extraction_steps, tool_failure
 from byzer_agents.later import LaterMethods
 from byzer_agents.responses import (
     LLMClassResponse,
@@ -17,55 +16,23 @@ from byzer_agents.responses import (
     LLMResponse,
     failure_metadata,
 )
-from byzer_agents.text import Conversation, TextCalls
+from byzer_agents.text import Conversation
+from byzer_agents.tool_runs import arun_tools, run_tools
 from byzer_agents.toolcalls import tool_set
-from runtime import ChatModel, GenerationParams
-from structured import OutputSchema, ValidationFailed
+from byzer_agents.values import ValueCalls
+from structured import ValidationFailed, output_schema
+from structured.text import TextType
 
 T = TypeVar("T")
 
 
-class ByzerLLM(TextCalls, LaterMethods):
+class ByzerLLM(ValueCalls, LaterMethods):
     """Deployed models under their names, and every way of calling them.
 
     By default models live in this process, shared by all ``ByzerLLM`` objects in it;
     ``address="auto"`` (or a Ray address) puts them on a Ray cluster. One object may be used
     from several threads and event loops: a call reads one snapshot of the settings.
     """
-
-    # -- values --------------------------------------------------------------------------
-
-    def extract(
-        self,
-        type_: type[T] | Any,
-        text: str,
-        *,
-        model: str | ChatModel | None = None,
-        instructions: str = "",
-        max_attempts: int = DEFAULT_MAX_ATTEMPTS,
-        llm_config: Mapping[str, Any] | None = None,
-    ) -> T:
-        """See :func:`byzer_agents.extract`; ``model`` is a deployed model's name."""
-        plan = self._plan(model, llm_config or {}, base=GenerationParams(temperature=0))
-        schema = OutputSchema[T].of(type_)
-        steps = extraction_steps(plan, schema, text, instructions, max_attempts)
-        return drive(plan.model, steps).value
-
-    async def aextract(
-        self,
-        type_: type[T] | Any,
-        text: str,
-        *,
-        model: str | ChatModel | None = None,
-        instructions: str = "",
-        max_attempts: int = DEFAULT_MAX_ATTEMPTS,
-        llm_config: Mapping[str, Any] | None = None,
-    ) -> T:
-        """:meth:`extract` for an event loop."""
-        plan = self._plan(model, llm_config or {}, base=GenerationParams(temperature=0))
-        schema = OutputSchema[T].of(type_)
-        steps = extraction_steps(plan, schema, text, instructions, max_attempts)
-        return (await adrive(plan.model, steps)).value
 
     # -- chat_oai ------------------------------------------------------------------------
 
@@ -83,7 +50,7 @@ class ByzerLLM(TextCalls, LaterMethods):
         self,
         conversations: Conversation,
         *,
-        response_class: str | dict[str, Any],
+        response_class: str | dict[str, Any] | TextType,
         **options: Unpack[ChatOptions],
     ) -> list[LLMClassResponse[Any]]: ...
 
@@ -114,15 +81,20 @@ class ByzerLLM(TextCalls, LaterMethods):
           ``tool_choice`` says otherwise, none: then ``response.output`` is its plain answer);
           ``execute_tool`` calls it and puts the result into ``values``. ``func_params`` are
           arguments that the program supplies. A tool's exception is in the ``metadata``.
-        * ``response_class`` (a type, or a JSON Schema as dict or text): ``[LLMClassResponse]``
-          with the ``value``. ``response_after_chat`` lets the model answer freely first.
+          ``parallel_tool_calls`` (or ``max_calls``) lets it make several calls; the async twin
+          carries parallel ones out at the same time. ``reasoning`` lets it think first: its text
+          is ``metadata["reasoning"]``.
+        * ``response_class`` (a type, a JSON Schema as dict or text, a text type such as
+          ``Regex(…)``): ``[LLMClassResponse]`` with the ``value``. ``response_after_chat`` lets the
+          model answer freely first; ``context`` is what validators see as ``info.context``.
 
         Calls with tools or a response class are greedy unless ``llm_config`` says otherwise. On
         own workers the grammar makes every reply parse; one that ran out of tokens inside its
         last text is given as far as it came, with the ``reason`` in the ``metadata``.
 
         Other options: ``model``, ``role_mapping``, ``llm_config`` (generation parameters, bare or
-        under ``gen.`` / ``generation.``), ``only_return_prompt``.
+        under ``gen.`` / ``generation.``), ``engine`` (the name of the one that compiles the
+        grammar), ``only_return_prompt``.
 
         Raises:
             DeploymentNotFound, InvalidConversation, InvalidParameter, UnknownParameter,
@@ -134,11 +106,8 @@ class ByzerLLM(TextCalls, LaterMethods):
             return call.finished
         if call.tools is not None:
             outcome, decision = drive(call.plan.model, call.tool_steps())
-            if call.execute_tool and decision.call and decision.tool:
-                try:
-                    outcome.values.append(decision.tool.call(decision.call.arguments))
-                except Exception as error:  # noqa: BLE001 - a tool may raise anything; reported
-                    outcome.metadata.update(tool_failure(decision, error))
+            if call.execute_tool:
+                run_tools(decision, outcome)
             return [outcome]
         if call.schema is not None:
             return [drive(call.plan.model, call.class_steps())]
@@ -157,11 +126,8 @@ class ByzerLLM(TextCalls, LaterMethods):
             return call.finished
         if call.tools is not None:
             outcome, decision = await adrive(call.plan.model, call.tool_steps())
-            if call.execute_tool and decision.call and decision.tool:
-                try:
-                    outcome.values.append(await decision.tool.acall(decision.call.arguments))
-                except Exception as error:  # noqa: BLE001 - a tool may raise anything; reported
-                    outcome.metadata.update(tool_failure(decision, error))
+            if call.execute_tool:
+                await arun_tools(decision, outcome, concurrent=call.tools.concurrent)
             return [outcome]
         if call.schema is not None:
             return [await adrive(call.plan.model, call.class_steps())]
@@ -179,26 +145,20 @@ class ByzerLLM(TextCalls, LaterMethods):
         offered = tool_set(tools, func_params=func_params)
         outcome = LLMFunctionCallResponse(response, [])
         try:
-            decisions = offered.read_all(response.output)
+            decision = offered.read_all(response.output)
         except ValidationFailed as error:
             outcome.metadata.update(failure_metadata(error))
             return outcome
-        for decision in decisions:
-            if decision.call is None or decision.tool is None:
-                continue
-            outcome.tool_calls.append(decision.call)
-            try:
-                outcome.values.append(decision.tool.call(decision.call.arguments))
-            except Exception as error:  # noqa: BLE001 - a tool may raise anything; reported
-                outcome.metadata.update(tool_failure(decision, error))
+        outcome.tool_calls += [decided.call for decided in decision.calls]
+        run_tools(decision, outcome)
         return outcome
 
     def execute_response_format(
-        self, response: LLMResponse, response_class: type[T]
+        self, response: LLMResponse, response_class: type[T], *, context: object = None
     ) -> LLMClassResponse[T]:
         """Read a reply's JSON as a value of a type; ``None`` and the reason when it is none."""
         try:
-            value = OutputSchema[T].of(response_class).validate_json(response.output)
+            value = output_schema(response_class).validate_json(response.output, context=context)
         except ValidationFailed as error:
             return LLMClassResponse(response, None, failure_metadata(error))
         return LLMClassResponse(response, value, dict(response.metadata))

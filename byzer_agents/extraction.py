@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any, TypeVar
 
-from byzer_agents.calls import DEFAULT_MAX_ATTEMPTS
+from byzer_agents.calls import DEFAULT_MAX_ATTEMPTS, DEFAULT_REPAIRS
 from byzer_agents.client import ByzerLLM
 from runtime import ChatModel, InvalidParameter
 from runtime.store import CATALOGUE
@@ -23,24 +23,32 @@ def extract(
     *,
     model: str | ChatModel | None = None,
     instructions: str = "",
+    context: object = None,
+    engine: str | None = None,
     max_attempts: int = DEFAULT_MAX_ATTEMPTS,
+    repairs: int = DEFAULT_REPAIRS,
     **llm_config: Any,
 ) -> T:
     """The value of type ``type_`` that ``text`` speaks of.
 
-    On own workers the model is decoded under the grammar of the type; what a grammar cannot say
-    (a pydantic validator, say) is checked afterwards, and re-asked at most ``max_attempts`` - 1
-    times.
+    On own workers the model is decoded under the grammar of the type. What a grammar cannot say (a
+    pydantic validator, say) is checked afterwards: a reply that breaks it is rolled back to where
+    it was still good and goes on from there, without what was rejected. On a provider, or when
+    that does not help, it is asked for again with the broken rules.
 
     Args:
-        type_: Anything that pydantic's ``TypeAdapter`` takes: a pydantic class, a dataclass, a
-            ``TypedDict``, ``Literal["a", "b"]``, ``list[Person]``, …
+        type_: Anything that pydantic's ``TypeAdapter`` takes (a pydantic class, a dataclass, a
+            ``TypedDict``, ``Literal["a", "b"]``, ``list[Person]``, …), a JSON Schema as dict or
+            text, or a text type (``Regex``, ``Lark``, ``Choices``, ``Text``).
         text: What to read.
         model: A deployed model's name, a catalogue name such as ``"quickstart"`` (readied and
             deployed in this process on first use), or a :class:`~runtime.ChatModel`. ``None``:
             the one model that is deployed in this process, else the quickstart model.
         instructions: Said to the model before anything else.
-        max_attempts: Replies to take before giving up.
+        context: What the type's validators see as ``info.context``.
+        engine: Name of the engine that compiles the grammar; ``None``: the deployment's.
+        max_attempts: Replies to ask for before giving up.
+        repairs: Rollbacks for each of these replies.
         llm_config: Generation parameters: ``temperature`` (default 0), ``max_length``, ``seed``, …
 
     Raises:
@@ -49,13 +57,16 @@ def extract(
         ConstraintError: No grammar can be made for it.
         ModelError: What the model raises.
     """
-    llm, name = _model(model)
+    llm, name = client_for(model)
     value: T = llm.extract(
         type_,
         text,
         model=name,
         instructions=instructions,
+        context=context,
+        engine=engine,
         max_attempts=max_attempts,
+        repairs=repairs,
         llm_config=llm_config,
     )
     return value
@@ -67,25 +78,31 @@ async def aextract(
     *,
     model: str | ChatModel | None = None,
     instructions: str = "",
+    context: object = None,
+    engine: str | None = None,
     max_attempts: int = DEFAULT_MAX_ATTEMPTS,
+    repairs: int = DEFAULT_REPAIRS,
     **llm_config: Any,
 ) -> T:
     """:func:`extract` for an event loop."""
     import asyncio
 
-    llm, name = await asyncio.to_thread(_model, model)  # may deploy
+    llm, name = await asyncio.to_thread(client_for, model)  # may deploy
     value: T = await llm.aextract(
         type_,
         text,
         model=name,
         instructions=instructions,
+        context=context,
+        engine=engine,
         max_attempts=max_attempts,
+        repairs=repairs,
         llm_config=llm_config,
     )
     return value
 
 
-def _model(model: str | ChatModel | None) -> tuple[ByzerLLM, str | ChatModel]:
+def client_for(model: str | ChatModel | None) -> tuple[ByzerLLM, str | ChatModel]:
     """A client, and the model to use with it; deploys a catalogue model on its first use."""
     llm = ByzerLLM()
     if isinstance(model, ChatModel):

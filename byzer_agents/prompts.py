@@ -7,10 +7,10 @@ a prefix cache reads them once.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from runtime.chat import Message
-from structured import OutputSchema, ToolSchema, ValidationFailed
+from structured import OutputSchema, Reasoning, ValidationFailed
 from structured.describe import describe
 
 
@@ -24,29 +24,75 @@ def with_instructions(messages: Sequence[Message], instructions: str) -> tuple[M
 
 def extraction(schema: OutputSchema[Any]) -> str:
     """Instructions for :func:`~byzer_agents.extract`."""
-    about = f" {_one_line(schema.description)}" if schema.description else ""
-    return f"Extract the data as JSON.{about}\n{describe(schema.json_schema)}"
+    what = "text, and only that" if schema.form == "text" else "data as JSON"
+    return f"Extract the {what}.{_about(schema)}\n{schema.shape}"
 
 
 def structured_reply(schema: OutputSchema[Any]) -> str:
     """Instructions for a reply that is a value (``response_class``)."""
-    about = f" {_one_line(schema.description)}" if schema.description else ""
-    return f"Reply with JSON.{about}\n{describe(schema.json_schema)}"
+    what = "the text, and only that" if schema.form == "text" else "JSON"
+    return f"Reply with {what}.{_about(schema)}\n{schema.shape}"
 
 
-def tool_choice(tools: Sequence[ToolSchema[Any]], *, allow_answer: bool) -> str:
-    """Instructions for picking one of several tools."""
+class Described(Protocol):
+    """What a model is told of a function: a :class:`~structured.ToolSchema` is one."""
+
+    @property
+    def name(self) -> str:
+        """What the model calls it."""
+        ...
+
+    @property
+    def description(self) -> str:
+        """What it does."""
+        ...
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """JSON Schema of its arguments."""
+        ...
+
+
+def tool_choice(
+    tools: Sequence[Described],
+    *,
+    allow_answer: bool,
+    several: bool = False,
+    reasoning: Reasoning | None = None,
+) -> str:
+    """Instructions for picking one of several tools, or more than one."""
     lines = ["Functions:"]
     for tool in tools:
-        arguments = describe(tool.parameters)
         about = f": {_one_line(tool.description)}" if tool.description else "."
         end = "" if about.endswith((".", "。")) else "."
+        lines.append(f"- {tool.name}{about}{end} Arguments: {describe(tool.parameters)}")
+    lines.append("")
+    if reasoning is not None:
+        lines.append(_thinking(reasoning))
+    call = '{"name":"<function>","arguments":{…}}'
+    if several:
         lines.append(
-            f'- {tool.name}{about}{end} Call: {{"name": "{tool.name}", "arguments": {arguments}}}'
+            "Call every function that the request needs, once for each thing that is asked, with "
+            f"values from the request: [{call},…]"
+        )
+    else:
+        lines.append(
+            f"Call the function that the request needs, with values from the request: {call}"
         )
     if allow_answer:
-        lines.append('If none fits: {"answer": string}')
+        lines.append('If no function can do what is asked: {"answer":"<text>"}')
     return "\n".join(lines)
+
+
+def _thinking(reasoning: Reasoning) -> str:
+    must = "First think" if reasoning.required else "You may first think"
+    where = f" between {reasoning.begin} and {reasoning.end}" if reasoning.begin else ""
+    until = "" if reasoning.begin else f", and end your thoughts with {reasoning.end}"
+    return f"{must} about what is asked{where}{until}. Then reply with the JSON alone."
+
+
+def _about(schema: OutputSchema[Any]) -> str:
+    return f" {_one_line(schema.description)}" if schema.description else ""
 
 
 def correction(failure: ValidationFailed) -> str:

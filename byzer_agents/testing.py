@@ -13,6 +13,7 @@ from runtime import (
     ChatModel,
     ChatReply,
     ChatRequest,
+    FeatureNotAvailable,
     Message,
     ModelMeta,
     Templates,
@@ -36,14 +37,23 @@ class ScriptedModel(ChatModel):
 
     Constraints are not enforced: that is what a script is for. Tokens are counted as words.
 
+    With ``resumes=True`` it takes requests that go on from a given text, as own workers do. The
+    script says the whole reply then, too; it fails where the reply does not begin with that text,
+    or goes on with what the request says to avoid. The usage counts what is new.
+
     Attributes:
         requests: What was asked so far.
     """
 
     def __init__(
-        self, *replies: Reply, name: str = "scripted", meta: ModelMeta | None = None
+        self,
+        *replies: Reply,
+        name: str = "scripted",
+        meta: ModelMeta | None = None,
+        resumes: bool = False,
     ) -> None:
         self.name = name
+        self.resumes = resumes
         self.requests: list[ChatRequest] = []
         self._replies = list(replies)
         self._meta = meta or ModelMeta(backend="scripted", max_model_len=8192)
@@ -58,7 +68,8 @@ class ScriptedModel(ChatModel):
         """The next reply of the script.
 
         Raises:
-            AssertionError: The script has none left.
+            AssertionError: The script has none left, or a reply that does not go on as asked.
+            FeatureNotAvailable: The request is to be resumed, and this model does not.
         """
         started = time.perf_counter()
         text = self._next(request)
@@ -73,14 +84,19 @@ class ScriptedModel(ChatModel):
         )
 
     def stream(self, request: ChatRequest) -> Iterator[ChatDelta]:
-        """The next reply of the script, a word at a time."""
+        """The next reply of the script, a word at a time; what was given at once."""
         text = self._next(request)
         usage = self._usage(request, text)
-        for i, word in enumerate(_words(text), start=1):
+        kept = request.resume.text if request.resume else ""
+        if kept:
+            yield ChatDelta(kept, usage=Usage(usage.input_tokens))
+        for i, word in enumerate(_words(text[len(kept) :]), start=1):
             yield ChatDelta(word, usage=Usage(usage.input_tokens, i))
         yield ChatDelta("", "stop", usage)
 
     def _next(self, request: ChatRequest) -> str:
+        if request.resume is not None and not self.resumes:
+            raise FeatureNotAvailable(f"resuming a reply with the scripted model {self.name!r}")
         with self._lock:
             self.requests.append(request)
             if not self._replies:
@@ -93,10 +109,12 @@ class ScriptedModel(ChatModel):
             reply = reply(request)
         if isinstance(reply, Exception):
             raise reply
+        _check_resumed(request, reply)
         return reply
 
     def _usage(self, request: ChatRequest, text: str) -> Usage:
-        return Usage(len(_words(_asked(request))), len(_words(text)))
+        kept = request.resume.text if request.resume else ""
+        return Usage(len(_words(_asked(request) + kept)), len(_words(text[len(kept) :])))
 
     def abort(self, request_id: str) -> bool:
         """Nothing runs here for long enough to stop it."""
@@ -124,6 +142,19 @@ class ScriptedModel(ChatModel):
                 f"{len(self._replies)} replies of the scripted model {self.name!r} were not asked "
                 f"for; the next is {self._replies[0]!r}"
             )
+
+
+def _check_resumed(request: ChatRequest, reply: str) -> None:
+    if request.resume is None:
+        return
+    kept = request.resume.text
+    if not reply.startswith(kept):
+        raise AssertionError(f"the reply is to begin with {kept!r}; the script says {reply!r}")
+    rest = reply[len(kept) :]
+    for avoid in request.resume.avoid:
+        after = rest[len(avoid) : len(avoid) + 1]
+        if rest.startswith(avoid) and (after in (*",:]} \n",) or avoid[-1] in '"]}'):
+            raise AssertionError(f"after {kept!r} {avoid!r} is to be avoided: {reply!r}")
 
 
 def _asked(request: ChatRequest) -> str:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from byzer_agents.chatting import Pieces, Plan
+from byzer_agents.chatting import Pieces, Plan, Terms
 from byzer_agents.lifecycle import Deployments
 from byzer_agents.responses import LLMHistoryItem, LLMRequest, LLMResponse, StreamItem
 from runtime import (
@@ -31,6 +31,7 @@ class TextCalls(Deployments):
         llm_config: Mapping[str, Any],
         role_mapping: Mapping[str, Any] | None = None,
         base: GenerationParams | None = None,
+        terms: Terms | None = None,
     ) -> Plan:
         """Settle a call: its model, and a snapshot of every setting that applies to it."""
         if role_mapping is not None:
@@ -52,6 +53,7 @@ class TextCalls(Deployments):
             role_mapping=role_mapping,
             skip_length_check=self.force_skip_context_length_check,
             verbose=self.verbose,
+            terms=terms or Terms(),
         )
 
     def chat(

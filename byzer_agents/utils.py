@@ -7,9 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from byzer_agents import prompts
-from byzer_agents.chat_call import schema_of
 from byzer_agents.toolcalls import tool_set
-from structured import ToolSchema
+from structured import ToolSchema, output_schema
 
 
 def serialize_function_to_json(func: Callable[..., Any]) -> str:
@@ -36,9 +35,9 @@ def function_calling_format(
 
 def response_class_format(prompt: str, cls: Any) -> str:
     """The default instructions for a value, and the user's words after them."""
-    return f"{prompts.structured_reply(schema_of(cls))}\n\n{prompt}"
+    return f"{prompts.structured_reply(output_schema(cls))}\n\n{prompt}"
 
 
 def response_class_format_after_chat(cls: Any) -> str:
     """The default instructions for turning what was said into a value."""
-    return prompts.extraction(schema_of(cls))
+    return prompts.extraction(output_schema(cls))

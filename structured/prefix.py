@@ -10,7 +10,8 @@ what is rejected                    rolled back to
 a value                             its beginning
 a key                               its beginning
 something missing                   the end of its object or array, which must not end there
-items that are equal                the first item that stands there already
+items that are equal                the comma before the first that is there already: the list
+                                    may end there as well
 an object or array as a whole       its last value; next time the one before it, and so on
 ==================================  ==========================================================
 """
@@ -39,8 +40,8 @@ _MISSING = frozenset(
 _KEYS = frozenset({"extra_forbidden", "additionalProperties", "unevaluatedProperties"})
 _KEY_STEP = "[key]"
 """The step by which pydantic says that it means a dict's key."""
-_MAX_AVOIDED = 256
-"""Items of a list that a new one is told apart from; more would cost more than they save."""
+_MAX_AVOIDED = 32
+"""Items of a list that a new one is kept from being, the nearest ones: a model reads them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,14 +158,17 @@ def _lacking(text: str, node: Node, violation: Violation) -> tuple[Rollback, ...
 def _first_repeated(text: str, array: Node) -> tuple[Rollback, ...]:
     """The first item that equals one before it; all of those are avoided in its place."""
     seen: dict[str, str] = {}
+    before = array.start
     for item in array.items:
         if item.end is None:
             break
         written, same = text[item.start : item.end], _canonical(item.data())
         if same in seen:
-            others = (other for other in reversed(seen.values()) if other != written)
-            return (Rollback(item.start, (written, *others)[:_MAX_AVOIDED]),)
-        seen[same] = written
+            others = [other for other in reversed(seen.values()) if other != written]
+            comma = text[before : item.start]
+            avoid = tuple(comma + other for other in [written, *others][:_MAX_AVOIDED])
+            return (Rollback(before, avoid),)
+        seen[same], before = written, item.end
     return ()
 
 

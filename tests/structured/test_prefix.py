@@ -120,20 +120,20 @@ def test_a_key_that_is_too_much():
 
 def test_items_that_are_equal_roll_back_to_the_second_and_avoid_all_before_it():
     [found] = proposals(Annotated[list[int], AfterValidator(unique)], "[1,2,3,2,1]")
-    assert found[0] == ("[1,2,3,", ("2", "3", "1"))
+    assert found[0] == ("[1,2,3", (",2", ",3", ",1"))
     assert found[1] == ("[1,2,3,2,", ("1",))
 
 
 @pytest.mark.parametrize(
     ("text", "kept", "avoid"),
     [
-        ("[1,2,1.0,3]", "[1,2,", ("1.0", "2", "1")),
+        ("[1,2,1.0,3]", "[1,2", (",1.0", ",2", ",1")),
         (
             '[{"a":1,"b":[]},{"b":[],"a":1}]',
-            '[{"a":1,"b":[]},',
-            ('{"b":[],"a":1}', '{"a":1,"b":[]}'),
+            '[{"a":1,"b":[]}',
+            (',{"b":[],"a":1}', ',{"a":1,"b":[]}'),
         ),
-        ("[1,true,0,false,true]", "[1,true,0,false,", ("true", "false", "0", "1")),
+        ("[1,true,0,false,true]", "[1,true,0,false", (",true", ",false", ",0", ",1")),
     ],
 )
 def test_equal_as_json_schema_has_it(text, kept, avoid):
@@ -143,7 +143,7 @@ def test_equal_as_json_schema_has_it(text, kept, avoid):
 
 def test_a_set_that_is_too_short_has_repeated_items():
     [found] = proposals(Annotated[set[str], Field(min_length=2)], '["a","a"]')
-    assert found[0] == ('["a",', ('"a"',))
+    assert found[0] == ('["a"', (',"a"',))
 
 
 @pytest.mark.parametrize(
