@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from byzer_agents.responses import Role as Role
     from byzer_agents.responses import StreamItem as StreamItem
     from byzer_agents.responses import ToolCall as ToolCall
-    from byzer_agents.toolcalls import ToolFailed as ToolFailed
+    from byzer_agents.tool_runs import ToolFailed as ToolFailed
     from byzer_agents.tools import Tool as Tool
     from byzer_agents.tools import tool as tool
     from byzer_agents.utils import function_calling_format as function_calling_format
@@ -74,7 +74,7 @@ _HOME = {
             "StreamItem",
             "ToolCall",
         ),
-        "byzer_agents.toolcalls": ("ToolFailed",),
+        "byzer_agents.tool_runs": ("ToolFailed",),
         "byzer_agents.tools": ("Tool", "tool"),
         "byzer_agents.utils": (
             "function_calling_format",

@@ -66,9 +66,11 @@ class LLMFunctionCallResponse:
     response: LLMResponse
     """Its ``output`` is the call as JSON, or the plain answer when no tool fits."""
     values: list[Any]
-    """What the called tools returned; empty when none was called or ``execute_tool`` is off."""
+    """What the called tools returned, in the order of the calls; empty when none was called or
+    ``execute_tool`` is off. A tool that raised has no value here."""
     metadata: dict[str, Any] = field(default_factory=dict)
-    """On a tool's failure: ``reason`` (text) and ``error`` (the exception)."""
+    """On a tool's failure: ``reason`` (text), ``error`` (the exception), and ``errors``: each
+    failed call's position in ``tool_calls`` with its exception."""
     tool_calls: list[ToolCall] = field(default_factory=list)
 
     @property

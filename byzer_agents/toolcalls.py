@@ -1,4 +1,4 @@
-"""Offering tools to a model: the contract of its reply, and what is done with it."""
+"""Offering tools to a model: the contract of its reply, and what its reply decides."""
 
 from __future__ import annotations
 
@@ -14,19 +14,26 @@ from byzer_agents.responses import ToolCall
 from runtime import InvalidParameter
 from runtime.errors import listed
 from structured import (
-    ByzerError,
+    CalledTool,
+    Reasoning,
     ToolCallConstraint,
+    ToolReply,
     ToolSchema,
     ToolSpec,
     ValidationFailed,
     Violation,
+    read_tool_reply,
 )
-from structured.errors import shorten
+from structured.constraint import MAX_TOOL_CALLS
+from structured.tool_calls import CONTRACT
+
+DEFAULT_MAX_CALLS = 16
+"""Calls in a reply, at most, where there may be several and the caller gave no number."""
 
 
 @dataclass(frozen=True)
 class ToolSet:
-    """The tools of one call, by name."""
+    """The tools of one call, by name, and what the model may do with them."""
 
     tools: Mapping[str, ToolSchema[Any]]
     allow_answer: bool = True
@@ -34,101 +41,126 @@ class ToolSet:
     """The one that ``tool_choice`` forces."""
     callables: Sequence[Callable[..., Any]] = field(default_factory=tuple)
     """As the caller gave them, for the caller's own format function."""
+    max_calls: int = 1
+    """Calls in one reply; 0: the model answers in free text."""
+    concurrent: bool = False
+    """Whether the calls of one reply may be carried out at the same time."""
+    reasoning: Reasoning | None = None
 
     @property
     def offered(self) -> tuple[ToolSchema[Any], ...]:
         """What the model may pick from."""
         return (self.chosen,) if self.chosen else tuple(self.tools.values())
 
-    def contract(self, max_attempts: int = DEFAULT_MAX_ATTEMPTS) -> Contract[Decision]:
-        """What the reply must be."""
-        constraint = ToolCallConstraint(
+    @property
+    def constraint(self) -> ToolCallConstraint:
+        """What a decoder must obey."""
+        return ToolCallConstraint(
             tools=tuple(
                 ToolSpec(name=tool.name, parameters_text=json.dumps(tool.parameters))
                 for tool in self.offered
             ),
             allow_answer=self.allow_answer,
+            max_calls=self.max_calls,
+            reasoning=self.reasoning,
         )
-        return Contract("call of a tool", constraint, self.read, max_attempts, accepts_cut=True)
+
+    def contract(self, max_attempts: int = DEFAULT_MAX_ATTEMPTS) -> Contract[Decision]:
+        """What the reply must be."""
+        return Contract(CONTRACT, self.constraint, self.read, max_attempts, accepts_cut=True)
 
     def read(self, text: str) -> Decision:
         """A reply's text as a decision.
 
         Raises:
-            ValidationFailed: Not a call of an offered tool with valid arguments.
+            ValidationFailed: Not calls of offered tools with valid arguments, as many as asked
+                for; paths begin at the reply's JSON.
         """
-        return self._decision(_object(text), text, "$")
+        return self._decision(read_tool_reply(text, self.constraint), text)
 
-    def read_all(self, text: str) -> list[Decision]:
-        """Every call in a text of the reference's form, ``{"tool_calls": [{"function": …}]}``.
+    def read_all(self, text: str) -> Decision:
+        """:meth:`read` for a text that comes from elsewhere: it may hold any number of calls."""
+        constraint = self.constraint.model_copy(update={"max_calls": MAX_TOOL_CALLS})
+        return self._decision(read_tool_reply(text, constraint), text)
 
-        Raises:
-            ValidationFailed: Not such a text, or a call that breaks its tool's contract.
-        """
-        data = _object(text)
-        if "tool_calls" not in data:
-            return [self._decision(data, text, "$")]
-        calls = data["tool_calls"]
-        if not isinstance(calls, list):
-            raise _broken(text, "$.tool_calls", "a list of calls", calls)
-        decisions = []
-        for i, call in enumerate(calls):
-            function = call.get("function") if isinstance(call, dict) else None
-            path = f"$.tool_calls[{i}].function"
-            if not isinstance(function, dict):
-                raise _broken(text, path, "an object with name and arguments", function)
-            arguments = function.get("arguments")
-            if isinstance(arguments, str):  # OpenAI's form: the arguments as JSON text
-                function = {**function, "arguments": _object(arguments)}
-            decisions.append(self._decision(function, text, path))
-        return decisions
+    def _decision(self, reply: ToolReply, text: str) -> Decision:
+        found: list[Violation] = []
+        for call in reply.calls:
+            try:
+                self._tool(call).validate(call.arguments)
+            except ValidationFailed as error:
+                place = f"{call.path}.arguments"
+                found += [
+                    Violation(place + v.path.removeprefix("$"), v.message, v.got, v.kind)
+                    for v in error.violations
+                ]
+        if found:
+            raise ValidationFailed(CONTRACT, found, text)
+        calls = [
+            DecidedCall(ToolCall(call.name, call.arguments), self._tool(call))
+            for call in reply.calls
+        ]
+        return Decision(tuple(calls), reply.answer, reply.reasoning)
 
-    def _decision(self, data: Mapping[str, Any], text: str, path: str) -> Decision:
-        if self.allow_answer and isinstance(data.get("answer"), str) and "name" not in data:
-            return Decision(answer=data["answer"])
-        name, arguments = data.get("name"), data.get("arguments")
-        tool = next((tool for tool in self.offered if tool.name == name), None)
-        if tool is None:
-            known = listed(tool.name for tool in self.offered)
-            raise _broken(text, f"{path}.name", f"one of {known}", name)
-        if not isinstance(arguments, dict):
-            raise _broken(text, f"{path}.arguments", "an object", arguments)
-        tool.validate(arguments)
-        return Decision(call=ToolCall(tool.name, arguments), tool=tool)
+    def _tool(self, call: CalledTool) -> ToolSchema[Any]:
+        return next(tool for tool in self.offered if tool.name == call.name)
+
+
+@dataclass(frozen=True, slots=True)
+class DecidedCall:
+    """A call that a model decided on, and the tool that carries it out."""
+
+    call: ToolCall
+    tool: ToolSchema[Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a model decided: a call, or a plain answer."""
+    """What a model decided: calls, or a plain answer."""
 
-    call: ToolCall | None = None
-    tool: ToolSchema[Any] | None = None
+    calls: tuple[DecidedCall, ...] = ()
     answer: str = ""
+    reasoning: str = ""
 
     @property
     def output(self) -> str:
-        """The answer, or the call in the reference's JSON form."""
-        if self.call is None:
+        """The answer, or the calls in the reference's JSON form."""
+        if not self.calls:
             return self.answer
-        function = {"name": self.call.name, "arguments": self.call.arguments}
-        reply = {"type": "function", "tool_calls": [{"function": function}]}
-        return json.dumps(reply, ensure_ascii=False)
+        functions = [
+            {"function": {"name": decided.call.name, "arguments": decided.call.arguments}}
+            for decided in self.calls
+        ]
+        return json.dumps({"type": "function", "tool_calls": functions}, ensure_ascii=False)
 
 
 def tool_set(
     tools: Sequence[Any],
     tool_choice: Any = None,
     func_params: Mapping[str, Any] | None = None,
+    *,
+    parallel_tool_calls: bool = False,
+    max_calls: int | None = None,
+    reasoning: bool | Reasoning | None = None,
 ) -> ToolSet:
     """The tools of a call.
 
-    ``tool_choice`` is one of the tools (or its name): that one is called; ``"required"``: one of
-    them is; ``"auto"`` or ``None``: one, or none. ``func_params`` are arguments that the program
-    supplies: a model is neither shown them nor asked for them.
+    Args:
+        tools: Functions, tools or schemas.
+        tool_choice: One of the tools, its name, or OpenAI's dict: that one is called.
+            ``"required"``: one of them is; ``"auto"`` or ``None``: one, or none; ``"none"``: none.
+        func_params: Arguments that the program supplies: a model is neither shown them nor asked
+            for them.
+        parallel_tool_calls: The model may make several calls in one reply, which do not depend on
+            each other.
+        max_calls: Calls in one reply, at most. Without ``parallel_tool_calls`` they are carried
+            out one after the other.
+        reasoning: ``True``: the model thinks in free text first; or how it is to.
 
     Raises:
         ToolDefinitionError: A function that cannot be a tool.
-        InvalidParameter: A choice that is none of the tools, or two tools of one name.
+        InvalidParameter: A choice that is none of the tools, two tools of one name, a number of
+            calls that cannot be.
     """
     listed_tools = list(tools)
     if callable(tool_choice) and tool_choice not in listed_tools:
@@ -139,29 +171,53 @@ def tool_set(
         if schema.name in schemas:
             raise InvalidParameter("tools", schema.name, "tools of different names")
         schemas[schema.name] = schema
-    chosen = _chosen(tool_choice, schemas)
+    none = isinstance(tool_choice, str) and tool_choice == "none"
     return ToolSet(
         schemas,
-        allow_answer=tool_choice in (None, "auto"),
-        chosen=chosen,
+        allow_answer=none or tool_choice is None or tool_choice == "auto",
+        chosen=None if none else _chosen(tool_choice, schemas),
         callables=tuple(listed_tools),
+        max_calls=0 if none else _most(max_calls, parallel_tool_calls),
+        concurrent=parallel_tool_calls,
+        reasoning=_reasoning(reasoning),
     )
 
 
+def _most(max_calls: int | None, parallel: bool) -> int:
+    if max_calls is None:
+        return DEFAULT_MAX_CALLS if parallel else 1
+    whole = isinstance(max_calls, int) and not isinstance(max_calls, bool)
+    if not whole or not 1 <= max_calls <= MAX_TOOL_CALLS:
+        raise InvalidParameter("max_calls", max_calls, f"a whole number, 1 to {MAX_TOOL_CALLS}")
+    return max_calls
+
+
+def _reasoning(wanted: bool | Reasoning | None) -> Reasoning | None:
+    if wanted is None or isinstance(wanted, Reasoning):
+        return wanted
+    if isinstance(wanted, bool):
+        return Reasoning() if wanted else None
+    raise InvalidParameter("reasoning", wanted, "True, False or a Reasoning(…)")
+
+
 def _chosen(choice: Any, schemas: Mapping[str, ToolSchema[Any]]) -> ToolSchema[Any] | None:
-    if choice is None or choice in ("auto", "required"):
-        return None
-    if isinstance(choice, dict):  # OpenAI's {"type": "function", "function": {"name": …}}
-        choice = choice.get("function", {}).get("name")
     name = choice
-    if isinstance(choice, ToolSchema) or hasattr(choice, "schema"):
+    if isinstance(choice, Mapping):  # OpenAI's, in its chat and in its responses interface
+        function = choice.get("function", choice)
+        name = function.get("name") if isinstance(function, Mapping) else None
+    elif isinstance(choice, ToolSchema) or hasattr(choice, "schema"):
         name = getattr(choice, "schema", choice).name
     elif callable(choice):
         name = ToolSchema.of(choice).name
-    if isinstance(name, str) and name in schemas:
+    if name is None or name in ("auto", "required"):
+        if choice is None or isinstance(choice, str):
+            return None
+    elif isinstance(name, str) and name in schemas:
         return schemas[name]
     raise InvalidParameter(
-        "tool_choice", choice, f"'auto', 'required' or one of the tools: {listed(schemas)}"
+        "tool_choice",
+        choice,
+        f"'auto', 'required', 'none' or one of the tools: {listed(schemas)}",
     )
 
 
@@ -182,31 +238,3 @@ def _supplied(schema: ToolSchema[Any], func_params: Mapping[str, Any]) -> ToolSc
     asked = [p for p in inspect.signature(bound).parameters.values() if p.name not in supplied]
     bound.__signature__ = signature.replace(parameters=asked)  # type: ignore[attr-defined]
     return ToolSchema.of(bound, name=schema.name, description=schema.description)
-
-
-def _object(text: str) -> dict[str, Any]:
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise _broken(text, "$", f"JSON ({error})", text) from None
-    if not isinstance(data, dict):
-        raise _broken(text, "$", "an object", data)
-    return data
-
-
-def _broken(text: str, path: str, expected: str, got: object) -> ValidationFailed:
-    return ValidationFailed("call of a tool", [Violation(path, expected, shorten(got))], text)
-
-
-class ToolFailed(ByzerError):
-    """A tool raised an exception while a model's call of it was carried out.
-
-    Attributes:
-        tool: The tool's name.
-        arguments: What it was called with, as the model wrote them.
-    """
-
-    def __init__(self, tool: str, arguments: Mapping[str, Any], reason: str) -> None:
-        super().__init__(f"tool {tool!r} called with {shorten(dict(arguments))} failed: {reason}")
-        self.tool = tool
-        self.arguments = dict(arguments)

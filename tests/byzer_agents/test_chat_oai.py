@@ -123,8 +123,8 @@ def test_an_invented_tool_is_asked_for_again(script):
 def test_bad_arguments_are_asked_for_again(script):
     llm, model = script(call("add", a="two"), call("add", a=2, c=1), call("add", a=2))
     assert llm.chat_oai("x", tools=[add], execute_tool=True)[0].values == [3]
-    assert "$.a" in model.requests[1].messages[-1].content
-    assert "$.c" in model.requests[2].messages[-1].content
+    assert "$.arguments.a: " in model.requests[1].messages[-1].content
+    assert "$.arguments.c: " in model.requests[2].messages[-1].content
 
 
 def test_giving_up_says_why(script):
