@@ -54,7 +54,9 @@ PROMPTS = ["a", "The quick brown fox", "你好", "x" * 40, "0123456789 012345678
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    model = open_folder(tiny_folder(tmp_path_factory.mktemp("tiny")))
+    # In bfloat16, what was read in other pieces may round to another token.
+    folder = tiny_folder(tmp_path_factory.mktemp("tiny"))
+    model = open_folder(folder, options={"dtype": "float32"})
     yield model
     model.close()
 
@@ -150,11 +152,8 @@ def test_a_batch_says_what_each_says_alone(model, monkeypatch):
     )
     assert max(len(step) for step in steps) >= 6
     for reply, before in zip(replies, alone, strict=True):
-        assert (reply.text, reply.finish_reason, reply.usage) == (
-            before.text,
-            before.finish_reason,
-            before.usage,
-        )
+        assert (reply.text, reply.finish_reason) == (before.text, before.finish_reason)
+        assert tokens_used(reply) == tokens_used(before)
     assert becomes(lambda: is_idle(model))
     assert batch_of(model).lengths == []
 
@@ -174,7 +173,7 @@ NUMBERS = JsonConstraint(
 def test_a_crowd_that_comes_and_goes(tmp_path):
     """Rows enter, are forced ahead, stop, and are aborted at all times; the rest must not care."""
     chance = random.Random(0)
-    model = open_folder(tiny_folder(tmp_path), options={"max_batch_size": 5})
+    model = open_folder(tiny_folder(tmp_path), options={"max_batch_size": 5, "dtype": "float32"})
     constraints = [None, None, NUMBERS, AB, RegexConstraint(pattern="[ab]c{30}[ab]d{3}[ab]")]
     requests = [
         go_on(
@@ -196,10 +195,15 @@ def test_a_crowd_that_comes_and_goes(tmp_path):
         replies = together(model, requests)
         leaving.join(60)
         assert [reply.text for reply in replies] == [reply.text for reply in alone]
-        assert [reply.usage for reply in replies] == [reply.usage for reply in alone]
+        assert [tokens_used(reply) for reply in replies] == [tokens_used(reply) for reply in alone]
         assert becomes(lambda: is_idle(model))
     finally:
         model.close()
+
+
+def tokens_used(reply):
+    """Input and output: how many were in the cache depends on what ran before."""
+    return reply.usage.input_tokens, reply.usage.output_tokens
 
 
 def come_and_go(model, times):

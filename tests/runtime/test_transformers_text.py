@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runtime.backends.transformers.text import Detokenizer, StopStrings
+from runtime.backends.text import Detokenizer, StopStrings
 
 
 def byte_level(ids: list[int]) -> str:

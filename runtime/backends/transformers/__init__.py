@@ -50,4 +50,4 @@ def open_transformers(
     folder = model.path
     if model.format == "gguf":
         folder = converted(model, deployment=spec.name, progress=progress or default_progress())
-    return TransformersModel(load(spec, folder, options))
+    return TransformersModel(load(spec, folder, options), options)

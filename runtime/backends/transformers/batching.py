@@ -14,6 +14,7 @@ import torch
 from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
 from runtime.backends.transformers.forward import Forward
+from runtime.backends.transformers.prefixes import Layers
 from runtime.backends.transformers.slots import Slots
 
 log = logging.getLogger(__name__)
@@ -29,12 +30,17 @@ class Batch(Protocol):
     """Rows, at most."""
     ragged: bool
     """Rows may be given several tokens in one step, and prompts may be read in pieces."""
+    plain: bool
+    """Caches hold plain keys and values, which can be cut anywhere, and the model takes masks."""
 
     def add(self, cache: Any, length: int) -> None:
         """Take in a row whose ``length`` tokens were read alone, as the last row."""
 
     def remove(self, row: int) -> None:
         """Take a row out; the last row takes its number."""
+
+    def contents(self, row: int) -> tuple[int, Layers]:
+        """How many tokens of a row were read, and a copy of their keys and values (if plain)."""
 
     def clear(self) -> None:
         """Forget all rows and free their memory."""
@@ -47,6 +53,7 @@ class Alone:
     """One row at a time, in the cache that transformers gives its model."""
 
     capacity = 1
+    plain = False
 
     def __init__(self, forward: Forward, *, ragged: bool) -> None:
         self.ragged = ragged
@@ -61,6 +68,10 @@ class Alone:
     def remove(self, row: int) -> None:
         """Take the row out."""
         self.clear()
+
+    def contents(self, row: int) -> tuple[int, Layers]:
+        """Nothing that could be used again."""
+        return 0, []
 
     def clear(self) -> None:
         """Forget the row."""

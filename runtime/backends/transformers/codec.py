@@ -7,10 +7,12 @@ truncation and padding on each call, it may be used from several threads at once
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
+from runtime.backends.pieces import Pieces
+from runtime.backends.resuming import Beginning
 from runtime.chat import ChatRequest, Message
 from runtime.errors import InvalidConversation
 from structured.engine import Vocabulary
@@ -64,7 +66,11 @@ class Codec:
             )
 
     def prompt_ids(self, request: ChatRequest) -> list[int]:
-        """What the model is to read.
+        """:meth:`prompt`'s tokens alone."""
+        return self.prompt(request)[1]
+
+    def prompt(self, request: ChatRequest) -> tuple[str, list[int]]:
+        """What the model is to read, as text and as tokens.
 
         A rendered template holds its control tokens already. A prompt that is given as text gets
         the beginning token, where the tokenizer adds one by default and the text has none.
@@ -73,9 +79,11 @@ class Codec:
             InvalidConversation: No tokens, or tokens that the model does not know.
         """
         if request.prompt is None:
-            ids = self.encode(self.render(request.messages))
+            text = self.render(request.messages)
+            ids = self.encode(text)
         else:
-            ids = self.encode(request.prompt)
+            text = request.prompt
+            ids = self.encode(text)
             if self._bos is not None and ids[:1] != [self._bos]:
                 ids.insert(0, self._bos)
         if not ids and self._start is not None:
@@ -88,7 +96,7 @@ class Codec:
                 f"{self.width} tokens only",
                 hint="the folder's tokenizer and weights do not belong together",
             )
-        return ids
+        return text, ids
 
     @property
     def has_template(self) -> bool:
@@ -135,4 +143,46 @@ class Codec:
             )
         return Vocabulary.of_tokenizer_json(
             self._rust.to_str(), size=self.width, eos=tuple(sorted(self.end))
+        )
+
+    @cached_property
+    def pieces(self) -> Pieces:
+        """What each token spells.
+
+        Raises:
+            ConstraintError: As :attr:`vocabulary`.
+        """
+        from llguidance import LLTokenizer
+
+        vocabulary = self.vocabulary
+        tokenizer = LLTokenizer(
+            vocabulary.tokenizer_json or "", n_vocab=vocabulary.size, eos_token=list(vocabulary.eos)
+        )
+        ids = range(vocabulary.size)
+        special = {i for i in ids if tokenizer.is_special_token(i)}
+        return Pieces([tokenizer.decode_bytes([i]) for i in ids], special | self.end)
+
+    def beginning(self, request: ChatRequest, known: Callable[..., Sequence[int]]) -> Beginning:
+        """A request's prompt and the beginning of its reply, as tokens.
+
+        Args:
+            request: The request.
+            known: Called with the prompt's tokens and the beginning's bytes: tokens of an earlier
+                reply to the same prompt that began so, or none.
+
+        Raises:
+            InvalidConversation: As :meth:`prompt`.
+            ConstraintError: As :attr:`vocabulary`.
+        """
+        text, ids = self.prompt(request)
+        if request.resume is None:
+            return Beginning(ids, [], b"")
+        return Beginning.of(
+            text,
+            ids,
+            request.resume.text,
+            request.resume.avoid,
+            encode=self.encode,
+            pieces=self.pieces,
+            known=known(ids, request.resume.text.encode(), self.pieces),
         )

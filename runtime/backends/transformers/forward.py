@@ -18,8 +18,9 @@ class Forward:
         self.device = model.device
         self.dtype = model.dtype
         takes = set(inspect.signature(model.forward).parameters)
-        self._last_only = {"logits_to_keep": 1} if "logits_to_keep" in takes else {}
-        self._cache_name = "cache_params" if "cache_params" in takes else "past_key_values"
+        self._may_keep = "logits_to_keep" in takes
+        names = ("cache", "cache_params", "past_key_values")  # by age, the newest first
+        self._cache_name = next((name for name in names if name in takes), names[-1])
         self.takes_positions = "position_ids" in takes
 
     def new_cache(self) -> Any:
@@ -42,7 +43,16 @@ class Forward:
         Returns:
             float32 tensor [rows, vocabulary]: the logits after the last token.
         """
-        more: dict[str, Any] = dict(self._last_only)
+        return self._read(ids, cache, start, positions, seen, 1)[:, -1].float()
+
+    def every(
+        self, ids: Any, cache: Any, *, start: int = 0, positions: Any = None, seen: Any = None
+    ) -> Any:
+        """As a call, for one row: float32 tensor [tokens, vocabulary], after every token."""
+        return self._read(ids, cache, start, positions, seen, ids.shape[1])[0].float()
+
+    def _read(self, ids: Any, cache: Any, start: int, positions: Any, seen: Any, last: int) -> Any:
+        more: dict[str, Any] = {"logits_to_keep": last} if self._may_keep else {}
         if positions is None:
             positions = torch.arange(start, start + ids.shape[1], device=ids.device)[None]
         if self.takes_positions:
@@ -50,8 +60,7 @@ class Forward:
         if seen is not None:
             more["attention_mask"] = self._mask(seen)
         more[self._cache_name] = cache
-        output = self.model(input_ids=ids, use_cache=True, **more)
-        return output.logits[:, -1].float()
+        return self.model(input_ids=ids, use_cache=True, **more).logits
 
     def _mask(self, seen: Any) -> Any:
         if self.model.config._attn_implementation != "eager":

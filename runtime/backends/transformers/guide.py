@@ -34,8 +34,7 @@ class Guide:
         Raises:
             ConstraintError: None may, and the text is not complete.
         """
-        packed = np.frombuffer(self._matcher.mask(), dtype=np.uint8)
-        bits = np.unpackbits(packed, count=self._width, bitorder="little")
+        bits = unpacked(self._matcher.mask(), self._width)
         if self._banned:
             bits[self._banned] = 0
         if not bits.any():
@@ -56,3 +55,9 @@ class Guide:
     def forced(self) -> list[int]:
         """The tokens that must come next, as far as there is no choice."""
         return self._matcher.forced()
+
+
+def unpacked(mask: bytes, width: int) -> Any:
+    """A mask as an array of ``width`` zeros and ones (uint8)."""
+    packed = np.frombuffer(mask, dtype=np.uint8)
+    return np.unpackbits(packed, count=width, bitorder="little")

@@ -10,15 +10,18 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
+from runtime.backends.resuming import Resumed
 from runtime.backends.transformers.guide import Guide
 from runtime.backends.transformers.loading import Loaded
+from runtime.backends.transformers.options import TransformersOptions
+from runtime.backends.transformers.prefixes import Prefixes
 from runtime.backends.transformers.row import Row
 from runtime.backends.transformers.scheduler import Scheduler
 from runtime.chat import ChatDelta, ChatRequest, Message, ModelMeta
 from runtime.errors import ModelClosed, PromptTooLong, RequestTimeout, WorkerDied
 from runtime.model import ChatModel
-from structured.engine import Engine
-from structured.llguidance_engine import LLGuidanceEngine
+from structured.engine import Matcher
+from structured.engines import engine
 
 _CHECK_S = 5.0
 """How often a reader that waits for its next token looks whether the decode loop still runs."""
@@ -27,12 +30,14 @@ _CHECK_S = 5.0
 class TransformersModel(ChatModel):
     """A model of transformers' in this process."""
 
-    def __init__(self, loaded: Loaded, *, engine: Engine | None = None) -> None:
-        """Start decoding with a loaded model. ``engine`` compiles constraints."""
+    def __init__(self, loaded: Loaded, options: TransformersOptions | None = None) -> None:
+        """Start decoding with a loaded model."""
+        options = options or TransformersOptions()
         self.name = loaded.name
         self._codec = loaded.codec
         self._device = loaded.forward.device
-        self._engine = engine or LLGuidanceEngine()
+        self._engine = options.engine
+        self._prefixes = Prefixes(limit_mb=options.prefix_cache_mb)
         self._meta = ModelMeta(
             backend="transformers",
             max_model_len=loaded.max_model_len,
@@ -44,7 +49,9 @@ class TransformersModel(ChatModel):
         )
         self._rows: dict[str, Row] = {}
         self._lock = threading.Lock()
-        self._scheduler: Scheduler | None = Scheduler(self.name, loaded.forward, loaded.batch)
+        self._scheduler: Scheduler | None = Scheduler(
+            self.name, loaded.forward, loaded.batch, self._prefixes
+        )
 
     @property
     def meta(self) -> ModelMeta:
@@ -68,25 +75,44 @@ class TransformersModel(ChatModel):
                     del self._rows[request.request_id]
 
     def _row(self, request: ChatRequest, started: float) -> Row:
-        prompt = self._codec.prompt_ids(request)
+        codec, params = self._codec, request.params
+        beginning = codec.beginning(request, self._prefixes.spelling)
+        length = len(beginning.prompt) + len(beginning.ids)
         limit = self._meta.max_model_len
-        if len(prompt) >= limit:
-            raise PromptTooLong(tokens=len(prompt), limit=limit - 1, model=self.name)
-        params, guide = request.params, None
-        if request.constraint is not None:
-            grammar = self._engine.compile(request.constraint, self._codec.vocabulary)
-            banned = self._codec.end if params.ignore_eos else ()
-            guide = Guide(grammar.matcher(), width=self._codec.width, banned=banned)
-        room = limit - len(prompt)
+        if length >= limit:
+            raise PromptTooLong(tokens=length, limit=limit - 1, model=self.name)
+        guide, matcher, resumed = None, self._matcher(request), None
+        if request.resume is not None:
+            matcher = resumed = Resumed.after(
+                beginning,
+                matcher,
+                request.resume,
+                pieces=codec.pieces,
+                width=codec.width,
+                end=codec.end,
+            )
+        if matcher is not None:
+            banned = codec.end if params.ignore_eos else ()
+            guide = Guide(matcher, width=codec.width, banned=banned)
+        room = limit - length
         return Row(
             request,
-            prompt,
-            self._codec,
+            beginning,
+            codec,
             guide=guide,
+            resumed=resumed,
             max_new_tokens=min(params.max_output_tokens or room, room),
             started=started,
             device=self._device,
         )
+
+    def _matcher(self, request: ChatRequest) -> Matcher | None:
+        if request.constraint is None:
+            return None
+        grammar = engine(request.engine or self._engine).compile(
+            request.constraint, self._codec.vocabulary
+        )
+        return grammar.matcher()
 
     def _deltas(self, row: Row, scheduler: Scheduler) -> Iterator[ChatDelta]:
         text: list[str] = []

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from runtime.backends.options import parse_options
 from runtime.deployment import DeploymentSpec
 from runtime.errors import FeatureNotAvailable, InvalidParameter
+from structured.engines import DEFAULT, ENGINES
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,12 @@ class TransformersOptions:
     """Input and output tokens together; 0: what the model was trained for, at most 8192."""
     max_batch_size: int = 8
     """Requests decoded together; more wait. ``setup_worker_concurrency`` overrides it."""
+    engine: str = DEFAULT
+    """What compiles constraints, where a request names no engine: one of
+    :data:`structured.engines.ENGINES`."""
+    prefix_cache_mb: float = 256
+    """Megabytes (2^20 bytes), on the model's device, for keys and values of finished replies and
+    of prompts, so that what begins like them is not read again; 0: none are kept."""
     trust_remote_code: bool = False
     """Run Python code that lies in the model's folder. Only for folders that you trust."""
 
@@ -57,6 +64,10 @@ def transformers_options(spec: DeploymentSpec) -> TransformersOptions:
         raise InvalidParameter("backend.max_batch_size", options.max_batch_size, "at least 1")
     if options.max_model_len < 0:
         raise InvalidParameter("backend.max_model_len", options.max_model_len, "0 or more")
+    if not options.prefix_cache_mb >= 0:
+        raise InvalidParameter("backend.prefix_cache_mb", options.prefix_cache_mb, "0 or more")
+    if options.engine not in ENGINES:
+        raise InvalidParameter("backend.engine", options.engine, f"one of {', '.join(ENGINES)}")
     together = spec.worker_concurrency or options.max_batch_size
     return replace(options, max_batch_size=max(together, spec.num_workers))
 

@@ -5,14 +5,19 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import torch
 
+from runtime.backends.avoid import way_out
+from runtime.backends.resuming import Beginning, Resumed
+from runtime.backends.text import Detokenizer, StopStrings
 from runtime.backends.transformers.codec import Codec
 from runtime.backends.transformers.guide import Guide
+from runtime.backends.transformers.outlook import Likelihoods
 from runtime.backends.transformers.sampling import NotFinite, Sampler, token_logprob
-from runtime.backends.transformers.text import Detokenizer, StopStrings
+from runtime.backends.trie import Trie
 from runtime.chat import ChatDelta, ChatRequest, FinishReason, Timing, TokenLogprob, Usage
 from runtime.errors import GenerationFailed
 from structured.errors import ByzerError
@@ -31,18 +36,37 @@ class Row:
     def __init__(
         self,
         request: ChatRequest,
-        prompt: list[int],
+        beginning: Beginning,
         codec: Codec,
         *,
         guide: Guide | None,
+        resumed: Resumed | None = None,
         max_new_tokens: int,
         started: float,
         device: Any,
     ) -> None:
-        """``started``: ``time.perf_counter()`` when the request was made."""
+        """A request.
+
+        Args:
+            request: The request.
+            beginning: Its prompt, and its reply's beginning if that stands.
+            codec: The model's tokenizer.
+            guide: What the reply must obey.
+            resumed: The guide's matcher, where the reply has a beginning.
+            max_new_tokens: How many tokens to generate at most.
+            started: ``time.perf_counter()`` when the request was made.
+            device: Where the logits are.
+        """
         params = request.params
         self.request = request
-        self.prompt = prompt
+        self.prompt = [*beginning.prompt, *beginning.ids]
+        """What the model reads first: the prompt, the reply's beginning, what is forced then."""
+        self.trie = Trie.of(beginning.paths) if beginning.paths else None
+        """Ways on that :meth:`look` needs the logits of."""
+        self.tokens = list(self.prompt)
+        """The prompt and the reply so far."""
+        self.cached = 0
+        """How many of the first tokens need not be read, since they are in a cache."""
         self.pending: list[int] = []
         """Tokens that were chosen and that the model has not read yet."""
         self.out: queue.SimpleQueue[ChatDelta | Exception] = queue.SimpleQueue()
@@ -54,16 +78,26 @@ class Row:
         self._params = params
         self._codec = codec
         self._guide = guide
+        self._resumed = resumed
+        self._owed = len(beginning.owed)
+        """Bytes to come that belong to the reply's beginning."""
+        self._begun = request.resume.text if request.resume is not None else ""
+        self._hidden = len(beginning.owed.decode())
+        """Characters to come that belong to the reply's beginning."""
+        self._input_tokens = len(self.prompt)
         self._started = started
         self._max_new_tokens = max_new_tokens
         self._stop_ids = frozenset(params.stop_token_ids)
-        self._sampler = Sampler(params, prompt, width=codec.width, device=device)
-        self._detokenizer = Detokenizer(codec.decode, prompt[-_CONTEXT_TOKENS:])
+        self._sampler = Sampler(params, self.prompt, width=codec.width, device=device)
+        for token in beginning.ids:
+            self._sampler.saw(token)
+        self._detokenizer = Detokenizer(codec.decode, self.prompt[-_CONTEXT_TOKENS:])
         self._stops = StopStrings(params.stop)
         self._allowed: Any = None
         if params.ignore_eos and guide is None:
             self._allowed = torch.ones(codec.width, dtype=torch.bool, device=device)
             self._allowed[sorted(codec.end)] = False
+        self._last: ChatDelta | None = None
         self._generated = 0
         self._first_s = 0.0
         self._left = threading.Event()
@@ -91,6 +125,15 @@ class Row:
         self.done = True
         self.out.put(error)
 
+    def open(self, model: str) -> None:
+        """Tell the reader the reply's beginning, and what must come before the model is asked.
+
+        Left to be read then is :attr:`prompt`.
+        """
+        self._deliver(self._opened, model)
+        self.prompt += self.pending
+        self.pending.clear()
+
     def advance(self, logits: Any, model: str) -> None:
         """Choose the next token, and those that the constraint then forces; tell the reader.
 
@@ -98,8 +141,20 @@ class Row:
             logits: float32 tensor (vocabulary,), after all tokens so far.
             model: The model's name, for errors.
         """
+        self._deliver(lambda: self._advanced(logits), model)
+
+    def look(self, logits: Any, model: str) -> None:
+        """As :meth:`advance`, at the beginning of what is to be avoided.
+
+        Args:
+            logits: float32 tensor [nodes, vocabulary], after each node of :attr:`trie`.
+            model: The model's name, for errors.
+        """
+        self._deliver(lambda: self._looked(logits), model)
+
+    def _deliver(self, made: Callable[[], ChatDelta], model: str) -> None:
         try:
-            delta = self._advanced(logits)
+            delta = made()
         except ByzerError as error:
             self.fail(error)
         except NotFinite:
@@ -110,8 +165,44 @@ class Row:
             self.fail(GenerationFailed(model, f"{type(error).__name__}: {error}"))
         else:
             self.done = delta.finish_reason is not None
-            if delta.text or delta.logprobs or self.done:
+            if self.done:
+                self._last = delta
+            elif delta.text or delta.logprobs:
                 self.out.put(delta)
+
+    def end(self) -> None:
+        """Tell the reader of the reply's end: what was read is where it can be found again."""
+        if self._last is not None:
+            self.out.put(self._last)
+
+    def _opened(self) -> ChatDelta:
+        finish: FinishReason | None = None
+        text = self._begun
+        if self._guide is not None and self._guide.finished:
+            finish = "stop"
+        elif self._guide is not None and self._params.logprobs is None:
+            more, finish = self._append_forced(self._guide)
+            text += more
+        return self._delta(text, finish)
+
+    def _looked(self, logits: Any) -> ChatDelta:
+        assert self.trie is not None
+        assert self._resumed is not None
+        outlook = Likelihoods(logits, self._sampler)
+        text, node, how_likely = "", 0, list[TokenLogprob]()
+        finish: FinishReason | None = None
+        for token in way_out(self._resumed, self.trie, outlook):
+            self._first_s = self._first_s or time.perf_counter() - self._started
+            if token in self._stop_ids:
+                return self._delta(text + self._rest(), "stop", tuple(how_likely))
+            piece, finish = self._append(token)
+            text += piece
+            if (count := self._params.logprobs) is not None:
+                how_likely.append(token_logprob(logits[node], token, count, self._codec.text_of))
+            if finish is not None:
+                break
+            node = self.trie.children[node].get(token, 0)
+        return self._delta(text, finish, tuple(how_likely))
 
     def _advanced(self, logits: Any) -> ChatDelta:
         allowed = self._allowed
@@ -134,14 +225,15 @@ class Row:
 
     def _append(self, token: int) -> tuple[str, FinishReason | None]:
         """Make a token part of the reply: the text that this brings, and whether it is the end."""
-        self._generated += 1
+        self._generated += self._is_new(token)
         self.pending.append(token)
+        self.tokens.append(token)
         self._sampler.saw(token)
         if token in self._codec.end:
             return self._rest(), "stop"
         if self._guide is not None:
             self._guide.accept(token)
-        text, stopped = self._stops.feed(self._detokenizer.feed(token))
+        text, stopped = self._stops.feed(self._new(self._detokenizer.feed(token)))
         if stopped:
             return text, "stop"
         if self._guide is not None and self._guide.finished:
@@ -167,8 +259,21 @@ class Row:
 
     def _rest(self) -> str:
         """The text that was held back, at the end of the reply."""
-        text, stopped = self._stops.feed(self._detokenizer.flush())
+        text, stopped = self._stops.feed(self._new(self._detokenizer.flush()))
         return text if stopped else text + self._stops.flush()
+
+    def _is_new(self, token: int) -> bool:
+        """Whether a token spells more than the rest of the reply's beginning."""
+        if self._owed <= 0:
+            return True
+        self._owed -= len(self._codec.pieces[token])
+        return self._owed < 0
+
+    def _new(self, text: str) -> str:
+        """What of a text does not belong to the reply's beginning."""
+        hidden = min(self._hidden, len(text))
+        self._hidden -= hidden
+        return text[hidden:]
 
     def _delta(
         self,
@@ -177,5 +282,5 @@ class Row:
         logprobs: tuple[TokenLogprob, ...] = (),
     ) -> ChatDelta:
         now = time.perf_counter() - self._started
-        usage = Usage(len(self.prompt), self._generated)
+        usage = Usage(self._input_tokens, self._generated, min(self.cached, self._input_tokens))
         return ChatDelta(text, finish, usage, Timing(self._first_s or now, now), logprobs)

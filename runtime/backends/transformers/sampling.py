@@ -69,11 +69,42 @@ class Sampler:
         peak, best = scores.max(dim=-1)
         if not math.isfinite(peak):
             raise NotFinite
-        if self._params.temperature < _GREEDY_BELOW:
+        if self.greedy:
             return int(best)
         probs, ids = self._candidates(scores / self._params.temperature)
         at = self._draw(probs)
         return at if ids is None else int(ids[at])
+
+    def best_of(self, logprobs: Any, candidates: Any) -> tuple[int, float]:
+        """A choice that can be weighed against choices at other places.
+
+        Args:
+            logprobs: float32 tensor (width,).
+            candidates: Which tokens may be chosen, as booleans; at least one.
+
+        Returns:
+            The likeliest candidate and its log probability. Where tokens are drawn: one that was
+            drawn, and the logarithm of all candidates' probability plus Gumbel noise.
+        """
+        scores = logprobs.masked_fill(~candidates.to(logprobs.device), -math.inf)
+        if self.greedy:
+            value, token = scores.max(dim=-1)
+            return int(token), float(value)
+        probs = scores.exp()
+        total = float(probs.sum())
+        uniform = float(torch.rand((), dtype=torch.float64, generator=self._random))
+        noise = -math.log(-math.log(min(max(uniform, 1e-12), 1 - 1e-12)))
+        return self._draw(probs), (math.log(total) if total > 0 else -math.inf) + noise
+
+    @property
+    def greedy(self) -> bool:
+        """Whether the likeliest token is taken, rather than one drawn at random."""
+        return self._params.temperature < _GREEDY_BELOW
+
+    @property
+    def temperature(self) -> float:
+        """What logits are divided by; 1 where the likeliest token is taken."""
+        return 1.0 if self.greedy else self._params.temperature
 
     def _penalised(self, scores: Any) -> Any:
         params = self._params

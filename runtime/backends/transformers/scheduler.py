@@ -17,7 +17,10 @@ import torch
 
 from runtime.backends.transformers.batching import Batch
 from runtime.backends.transformers.forward import Forward
+from runtime.backends.transformers.prefixes import Prefixes
 from runtime.backends.transformers.row import Row
+from runtime.backends.transformers.tree import read_trie
+from runtime.backends.trie import Trie
 from runtime.errors import GenerationFailed, ModelClosed, WorkerDied
 
 log = logging.getLogger(__name__)
@@ -32,11 +35,15 @@ On two CPU cores that takes less than twice as long as a step of eight rows with
 class _Reading:
     """A row whose prompt is being read."""
 
-    def __init__(self, row: Row, forward: Forward) -> None:
+    def __init__(self, row: Row, forward: Forward, batch: Batch, prefixes: Prefixes) -> None:
         self.row = row
         self.cache = forward.new_cache()
         self._forward = forward
-        self._read = 0
+        self._plain = batch.plain
+        self._read, layers = prefixes.find(row.prompt) if batch.plain else (0, [])
+        for layer, (keys, values) in zip(self.cache.layers, layers, strict=False):
+            layer.update(keys, values)
+        row.cached = self._read
 
     def advance(self, count: int) -> tuple[int, Any]:
         """Read ``count`` more tokens: how many there were, and the logits after the last one."""
@@ -46,14 +53,25 @@ class _Reading:
         self._read += len(piece)
         return len(piece), logits[0] if self._read == len(self.row.prompt) else None
 
+    def beyond(self, trie: Trie, logits: Any) -> Any:
+        """The logits after each of a trie's nodes, the first of which are those of the prompt."""
+        if len(trie) == 1:
+            return logits[None]
+        more = read_trie(self._forward, self.cache, self._read, trie, plain=self._plain)
+        return torch.cat([logits[None], more])
+
 
 class Scheduler:
     """Decodes the rows that are submitted to it. Safe to use from any thread."""
 
-    def __init__(self, name: str, forward: Forward, batch: Batch) -> None:
+    def __init__(
+        self, name: str, forward: Forward, batch: Batch, prefixes: Prefixes | None = None
+    ) -> None:
+        """Decode with a model; ``prefixes`` keeps what was read for later requests."""
         self._name = name
         self._forward = forward
         self._batch = batch
+        self._prefixes = prefixes or Prefixes(limit_mb=0)
         self._running: list[Row] = []  # in the batch's order
         self._reading: _Reading | None = None
         self._waiting: deque[Row] = deque()
@@ -118,6 +136,7 @@ class Scheduler:
             for row in rows:
                 row.fail(end())
             self._batch.clear()
+            self._prefixes.clear()
 
     def _wait_for_work(self) -> bool:
         """Wait until there is something to do; False when the loop is to end."""
@@ -137,6 +156,9 @@ class Scheduler:
 
     def _remove(self, i: int) -> None:
         """As :meth:`Batch.remove`: the last row takes the number of the one that goes."""
+        if self._batch.plain:
+            length, layers = self._batch.contents(i)
+            self._prefixes.keep(self._running[i].tokens[:length], layers)
         self._batch.remove(i)
         self._running[i] = self._running[-1]
         self._running.pop()
@@ -158,16 +180,30 @@ class Scheduler:
 
     def _next_to_read(self) -> _Reading | None:
         if self._reading is None and len(self._running) < self._batch.capacity:
-            with self._work:
-                row = self._waiting.popleft() if self._waiting else None
-            if row is not None:
-                self._reading = _Reading(row, self._forward)
+            while (row := self._next_waiting()) is not None:
+                row.open(self._name)
+                if not row.done:
+                    self._reading = _Reading(row, self._forward, self._batch, self._prefixes)
+                    break
+                row.end()
         return self._reading
+
+    def _next_waiting(self) -> Row | None:
+        with self._work:
+            return self._waiting.popleft() if self._waiting else None
 
     def _enter(self, reading: _Reading, logits: Any) -> None:
         row = reading.row
-        row.advance(logits, self._name)
-        if not row.done:
+        if self._batch.plain:
+            layers = [(layer.keys, layer.values) for layer in reading.cache.layers]
+            self._prefixes.keep(row.prompt, layers)
+        if row.trie is None:
+            row.advance(logits, self._name)
+        else:
+            row.look(reading.beyond(row.trie, logits), self._name)
+        if row.done:
+            row.end()
+        else:
             self._batch.add(reading.cache, len(row.prompt))
             self._running.append(row)
 
@@ -189,6 +225,7 @@ class Scheduler:
                 row.advance(logits[i], self._name)
                 if row.done:
                     self._remove(i)
+                    row.end()
 
     def _longest(self) -> int:
         """How many tokens of a row one step may read."""
@@ -202,5 +239,6 @@ class Scheduler:
         log.error("%s of %r failed", doing, self._name, exc_info=error)
         for row in rows:
             row.fail(GenerationFailed(self._name, f"{type(error).__name__}: {error}"))
+        self._prefixes.clear()  # it may be memory that was lacking
         if self._forward.device.type == "cuda":
             torch.cuda.empty_cache()

@@ -16,6 +16,7 @@ import torch
 from transformers.cache_utils import Cache, DynamicLayer
 
 from runtime.backends.transformers.forward import Forward
+from runtime.backends.transformers.prefixes import Layers
 
 _SPARE_POSITIONS = 256
 """Room for what a new row is going to generate, at first."""
@@ -74,6 +75,8 @@ class Slots:
     max_positions: int
     ragged: bool = field(default=True, init=False)
     """Rows may be given several tokens in one step."""
+    plain: bool = field(default=True, init=False)
+    """Rows hold plain keys and values."""
     lengths: list[int] = field(default_factory=list, init=False)
     """Positions filled, by row."""
     _plan: _Plan = field(default_factory=_Plan, init=False)
@@ -92,6 +95,14 @@ class Slots:
             layer.keys[row, :, :length] = source.keys[0, :, :length]
             layer.values[row, :, :length] = source.values[0, :, :length]
         self.lengths.append(length)
+
+    def contents(self, row: int) -> tuple[int, Layers]:
+        """How many tokens of a row were read, and a copy of their keys and values."""
+        length = self.lengths[row]
+        part = (slice(row, row + 1), slice(None), slice(length))
+        return length, [
+            (layer.keys[part].clone(), layer.values[part].clone()) for layer in self._layers
+        ]
 
     def remove(self, row: int) -> None:
         """Take a row out; the last row takes its number."""
