@@ -15,8 +15,8 @@ DEFAULT_REPAIRS = 8
 class Repairs:
     """The rollbacks of one call.
 
-    It remembers what was rejected after which text: there the model is kept from all of it, and
-    no place is gone back to unless there is something new to keep it from.
+    It remembers what was rejected after which text: whenever the model is sent back there, it is
+    kept from all of it.
     """
 
     def __init__(self, budget: int) -> None:
@@ -26,11 +26,13 @@ class Repairs:
         self._avoided: dict[str, dict[str, None]] = {}
         self._dead: set[str] = set()
         self._turns: Counter[str] = Counter()
+        self._last: Resumption | None = None
 
     def renew(self) -> None:
         """A reply was asked for from the start: it may be repaired as often as the first."""
         self._left = self.budget
         self._turns.clear()
+        self._last = None
 
     def give_up(self) -> None:
         """The model cannot go on from a given text."""
@@ -49,7 +51,7 @@ class Repairs:
             failure: What is wrong with it.
             floor: Characters of it that must stand.
         """
-        if self._left <= 0:
+        if not self.budget:
             return None
         root = scan_beginning(text)
         if root is None:
@@ -64,13 +66,16 @@ class Repairs:
         for remedy, choice in zip(found, choices, strict=True):
             if choice is None and remedy.offset < rollback.offset:
                 return None  # it would stay
-        if place is not None:
-            self._turns[place] += 1
-        self._left -= 1
         kept = text[: rollback.offset]
         avoided = self._avoided.setdefault(kept, {})
         avoided.update(dict.fromkeys(rollback.avoid))
-        return Resumption(kept, tuple(avoided))
+        if self._left <= 0:
+            return None  # what was rejected is known, should another reply come there
+        self._left -= 1
+        if place is not None:
+            self._turns[place] += 1
+        self._last = Resumption(kept, tuple(avoided))
+        return self._last
 
     def _choose(self, text: str, remedy: Remedy, floor: int) -> tuple[Rollback, str | None] | None:
         for rollback in remedy.first:
@@ -86,6 +91,7 @@ class Repairs:
     def _is_new(self, text: str, rollback: Rollback, floor: int) -> bool:
         if rollback.offset < floor:
             return False
-        kept = text[: rollback.offset]
-        known = self._avoided.get(kept, {})
-        return kept not in self._dead and any(avoid not in known for avoid in rollback.avoid)
+        kept, last = text[: rollback.offset], self._last
+        if last is not None and last.text == kept and set(rollback.avoid) <= set(last.avoid):
+            self._dead.add(kept)  # a model that wrote what it was kept from would do so again
+        return kept not in self._dead

@@ -151,8 +151,23 @@ def test_nothing_is_tried_twice_at_one_place():
         '{"label":"a","number":2}',
     ) as model:
         extract(Even, "text", model=model, repairs=1)
-    # Going back to the number would forbid nothing new: its key is gone back to instead.
-    assert model.requests[3].resume == Resumption('{"label":"a",', ('"number"',))
+    assert model.requests[3].resume == Resumption('{"label":"a","number":', ("1", "3"))
+
+
+def test_a_model_that_writes_what_it_is_kept_from_is_not_sent_there_again():
+    class Stubborn(ScriptedModel):
+        def _next(self, request):
+            self.requests.append(request)
+            return '{"label":"a","number":1}'
+
+    model = Stubborn(resumes=True)
+    with pytest.raises(OutputInvalid) as caught:
+        extract(Even, "text", model=model, max_attempts=1)
+    assert [r and (r.text, r.avoid) for r in resumptions(model)] == [
+        None,
+        ('{"label":"a","number":', ("1",)),
+        ('{"label":"a",', ('"number"',)),
+    ]
 
 
 def test_where_nothing_can_follow_the_next_place_is_tried():
