@@ -77,6 +77,14 @@ SPELLED_OUT = frozenset([DATE, DURATION, *_TIMES.values(), *_DATETIMES.values(),
 """Patterns that say all of what pydantic takes. The ``format`` beside them is for readers: taken
 at its word, it would forbid a ``datetime`` without a zone and a negative ``timedelta``."""
 
+_AS_FORMATTED = frozenset([DATE, _TIMES["aware"], _DATETIMES["aware"], *_UUIDS.values()])
+
+
+def as_formatted(pattern: str) -> bool:
+    """Whether a pattern that spells a type out forbids all that its ``format`` does."""
+    return pattern in _AS_FORMATTED
+
+
 DECIMAL = "decimal"
 """Our format of decimals; the ``pattern`` beside it says all of it."""
 

@@ -1,0 +1,97 @@
+"""What a schema's values can be, as far as its outermost keywords tell."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from structured.json_schema import JsonSchema, resolved
+
+KINDS = ("null", "boolean", "integer", "number", "string", "array", "object")
+"""JSON's types; ``integer`` is a part of ``number``."""
+
+
+def kind_of(value: Any) -> str:
+    """The JSON type of a value."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "boolean"
+        case int():
+            return "integer"
+        case float():
+            return "number"
+        case str():
+            return "string"
+        case list():
+            return "array"
+    return "object"
+
+
+def kinds(root: JsonSchema, node: Any, within: frozenset[str] = frozenset()) -> frozenset[str]:
+    """The JSON types of a schema's values, or of a superset of them."""
+    if node is False:
+        return frozenset()
+    if not isinstance(node, dict):
+        return frozenset(KINDS)
+    found = frozenset(KINDS)
+    if isinstance(reference := node.get("$ref"), str) and reference not in within:
+        target = resolved(root, {"$ref": reference})
+        if target is not None:
+            found &= kinds(root, target, within | {reference})
+    if isinstance(values := node.get("enum"), list):
+        found &= frozenset(map(kind_of, values))
+    if "const" in node:
+        found &= {kind_of(node["const"])}
+    types = node.get("type")
+    if isinstance(types, (str, list)):
+        named = frozenset([types] if isinstance(types, str) else types)
+        found &= named | {"integer"} if "number" in named else named
+    for keyword in ("anyOf", "oneOf"):
+        if isinstance(options := node.get(keyword), list):
+            found &= frozenset().union(*(kinds(root, option, within) for option in options))
+    return found
+
+
+def constants(root: JsonSchema, node: Any) -> frozenset[str] | None:
+    """The values that a schema lists, each as JSON text; ``None`` when it lists none."""
+    node = resolved(root, node)
+    if not isinstance(node, dict):
+        return None
+    if "const" in node:
+        return frozenset([json.dumps(node["const"])])
+    if isinstance(values := node.get("enum"), list):
+        return frozenset(map(json.dumps, values))
+    return None
+
+
+def overlap(root: JsonSchema, one: Any, other: Any) -> bool:
+    """Whether a value may meet both schemas, as far as types and constants tell."""
+    shared = kinds(root, one) & kinds(root, other)
+    if not shared:
+        return False
+    ones, others = constants(root, one), constants(root, other)
+    if ones is not None and others is not None:
+        return bool(ones & others)
+    if shared != {"object"}:
+        return True
+    one, other = resolved(root, one), resolved(root, other)
+    return not (isinstance(one, dict) and isinstance(other, dict)) or not _told_apart(
+        root, one, other
+    )
+
+
+def _told_apart(root: JsonSchema, one: JsonSchema, other: JsonSchema) -> bool:
+    """Whether a required property of one excludes the other."""
+    for a, b in ((one, other), (other, one)):
+        there = b.get("properties") or {}
+        for name in a.get("required") or ():
+            if name not in there:
+                if b.get("additionalProperties") is False and not b.get("patternProperties"):
+                    return True
+                continue
+            mine = (a.get("properties") or {}).get(name)
+            if name in (b.get("required") or ()) and not overlap(root, mine, there[name]):
+                return True
+    return False
