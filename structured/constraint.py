@@ -23,6 +23,9 @@ class JsonConstraint(_Constraint):
     type: Literal["json"] = "json"
     schema_text: str
     """The JSON Schema as text, so that equal schemas are equal constraints."""
+    key_order: Literal["schema", "any"] = "schema"
+    """``schema``: an object's keys come in the order in which the schema lists them, so that most
+    of them need no choice. ``any``: in whatever order, each at most once."""
 
     @cached_property
     def json_schema(self) -> dict[str, Any]:

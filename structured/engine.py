@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from structured.audit import Audit
 from structured.constraint import Constraint
 
 
@@ -22,6 +23,14 @@ class Relaxation:
     """What the engine said, or which keyword was left out."""
     path: str = "$"
     """JSON path in the schema, where it is known."""
+
+
+def relaxations(audit: Audit) -> tuple[Relaxation, ...]:
+    """What an audit leaves to the validator."""
+    return tuple(
+        Relaxation(f"{finding.keyword}: {finding.reason}", finding.path)
+        for finding in audit.by("validator")
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,6 +138,14 @@ class Engine(Protocol):
 
     def check(self, constraint: Constraint) -> tuple[Relaxation, ...]:
         """What a grammar for ``constraint`` would leave to the validator.
+
+        Raises:
+            ConstraintError: No grammar can be made.
+        """
+        ...
+
+    def audit(self, constraint: Constraint) -> Audit:
+        """Every keyword of the constraint's schemas, and who enforces it.
 
         Raises:
             ConstraintError: No grammar can be made.

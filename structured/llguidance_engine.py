@@ -10,10 +10,11 @@ from weakref import WeakKeyDictionary
 
 from llguidance import LLMatcher, LLTokenizer, TokenizerWrapper
 
+from structured.audit import Audit
 from structured.constraint import Constraint
-from structured.engine import Matcher, Relaxation, Vocabulary
+from structured.engine import Matcher, Relaxation, Vocabulary, relaxations
 from structured.errors import ConstraintError
-from structured.lark import NAME, Notes, refusal, to_lark, told
+from structured.lark import NAME, problem_of, refusal, to_lark, told, written
 
 
 class LLGuidanceMatcher:
@@ -70,7 +71,12 @@ class LLGuidanceGrammar:
     """A compiled constraint. See :class:`~structured.engine.Grammar`."""
 
     start: LLMatcher
-    relaxed: tuple[Relaxation, ...]
+    audit: Audit
+
+    @property
+    def relaxed(self) -> tuple[Relaxation, ...]:
+        """What the grammar leaves to the validator."""
+        return relaxations(self.audit)
 
     def matcher(self) -> Matcher:
         """A matcher at the beginning of a reply (a copy: the lexer's states are shared)."""
@@ -92,18 +98,22 @@ class LLGuidanceEngine:
         """What a grammar would leave to the validator."""
         return to_lark(constraint).relaxed
 
+    def audit(self, constraint: Constraint) -> Audit:
+        """Every keyword of the constraint, and who enforces it."""
+        return to_lark(constraint).audit
+
     def compile(self, constraint: Constraint, vocabulary: Vocabulary) -> LLGuidanceGrammar:
         """The grammar of ``constraint`` over ``vocabulary`` (cached)."""
         return self._compiled(constraint, vocabulary)
 
     def _compile(self, constraint: Constraint, vocabulary: Vocabulary) -> LLGuidanceGrammar:
-        lark = to_lark(constraint)
-        matcher = LLMatcher(
-            self._tokenizer(vocabulary), LLMatcher.grammar_from_lark(lark.text), log_level=0
-        )
-        if matcher.is_error():
-            raise refusal(constraint, matcher.get_error(), Notes())
-        return LLGuidanceGrammar(matcher, lark.relaxed)
+        tokenizer, problem = self._tokenizer(vocabulary), ""
+        for lark in written(constraint):
+            matcher = LLMatcher(tokenizer, LLMatcher.grammar_from_lark(lark.text), log_level=0)
+            problem = problem_of(matcher)
+            if not problem:
+                return LLGuidanceGrammar(matcher, lark.audit)
+        raise refusal(constraint, problem)
 
     def _tokenizer(self, vocabulary: Vocabulary) -> LLTokenizer:
         with self._lock:

@@ -16,7 +16,6 @@ from structured import (
     Matcher,
     OutputSchema,
     RegexConstraint,
-    Relaxation,
     ToolCallConstraint,
     ToolSpec,
     Vocabulary,
@@ -335,25 +334,24 @@ def relaxed(schema: Any) -> list[tuple[str, str]]:
     [
         ({"type": "array", "uniqueItems": True}, "uniqueItems"),
         ({"type": "array", "contains": {"type": "null"}}, "contains"),
-        ({"not": {"type": "null"}}, "not"),
+        ({"not": {"minimum": 3}}, "not"),
         ({"if": {"type": "null"}, "then": False}, "if"),
         ({"type": "object", "dependentRequired": {"a": ["b"]}}, "dependentRequired"),
+        ({"dependentSchemas": {"a": {"maxProperties": 1}}}, "dependentSchemas"),
         ({"type": "object", "unevaluatedProperties": False}, "unevaluatedProperties"),
         ({"oneOf": [{"minimum": 1}, {"maximum": 5}]}, "oneOf"),
-        ({"type": "string", "format": "isbn"}, "isbn"),
-        ({"type": "string", "pattern": "a(?=b)"}, "look-ahead"),
+        ({"type": "string", "format": "iri"}, "format"),
+        ({"type": "string", "pattern": "a(?=b)"}, "pattern"),
         ({"type": "string", "pattern": r"\bword\b"}, "pattern"),
-        ({"type": "string", "pattern": r"(a)\1"}, "backreferences"),
+        ({"type": "string", "pattern": r"(a)\1"}, "pattern"),
         ({"type": "object", "patternProperties": {"(?!x)": {}}}, "patternProperties"),
-        ({"patternProperties": {"^a": {"type": "null"}, "b$": {}}}, "not disjoint"),
-        ({"type": "object", "propertyNames": {"format": "isbn"}}, "propertyNames"),
-        ({"type": "object", "minProperties": 3, "required": ["a"]}, "written twice"),
+        ({"patternProperties": {"^a": {"type": "null"}, "b$": {}}}, "patternProperties"),
+        ({"type": "object", "propertyNames": {"format": "iri"}}, "propertyNames"),
         ({"type": "integer", "minimum": 2**63}, "minimum"),
         ({"type": "number", "maximum": -1e300}, "maximum"),
         ({"type": "number", "exclusiveMinimum": 1e-100}, "exclusiveMinimum"),
         ({"type": "integer", "multipleOf": 2**31}, "multipleOf"),
         ({"type": "number", "multipleOf": 1 / 3}, "multipleOf"),
-        ({"type": "object", "minProperties": 2}, "written twice"),
         (
             {
                 "type": "object",
@@ -371,16 +369,15 @@ def test_what_the_grammar_leaves_out_is_reported_with_its_place(schema: Any, key
     assert {path for path, _ in found} == {"$"}
     assert all(keyword in reason for _, reason in found)
     inside = relaxed({"properties": {"a b": {"anyOf": [{"type": "null"}, schema]}}})
-    # llguidance's word on oneOf does not say which one it is about.
-    place = "$" if keyword == "oneOf" else "$.properties['a b'].anyOf[1]"
-    assert inside == [(place, reason) for _, reason in found]
+    assert inside == [("$.properties['a b'].anyOf[1]", reason) for _, reason in found]
 
 
 def test_each_tools_relaxations_are_reported():
     schema = {"type": "object", "properties": {"a": {"type": "array", "uniqueItems": True}}}
     tool = ToolSpec(name="t", parameters_text=json.dumps(schema))
     found = ENGINE.check(ToolCallConstraint(tools=(tool,)))
-    assert found == (Relaxation('Unimplemented keys: ["uniqueItems"]', "$.properties.a"),)
+    assert [item.path for item in found] == ["$.properties.a"]
+    assert found[0].reason.startswith("uniqueItems: ")
 
 
 @pytest.mark.parametrize(
@@ -435,7 +432,7 @@ def test_what_meets_the_schema_meets_the_relaxed_grammar(schema: Any, texts: lis
 )
 def test_rules_that_it_can_state_the_grammar_enforces(schema: Any, text: str):
     contract = OutputSchema.from_json_schema(schema)
-    assert relaxed(schema) == []
+    assert ENGINE.check(contract.constraint) == ()
     assert not takes(contract.constraint, text)
 
 
@@ -452,9 +449,12 @@ def test_rules_that_it_can_state_the_grammar_enforces(schema: Any, text: str):
         ({"anyOf": []}, "$", "anyOf"),
         ({"type": "object", "properties": {"a": False}, "required": ["a"]}, "$", "required"),
         ({"type": "object", "required": ["a"], "additionalProperties": False}, "$", "required"),
-        ({"properties": {"a": {"items": {"type": "intger"}}}}, "$.properties.a.items", "type"),
-        ({"type": "array", "minItems": 1, "items": {"enum": []}}, "$", ""),
-        ({"properties": {"a": {"maxLength": -1}}}, "$.properties.a", "maxLength"),
+        (
+            {"required": ["a"], "type": "object", "properties": {"a": {"type": "intger"}}},
+            "$.properties.a",
+            "type",
+        ),
+        ({"type": "array", "minItems": 1, "items": {"enum": []}}, "$.items", "enum"),
         ({"$ref": "#/$defs/gone"}, "$", "$ref"),
         ({"$defs": {"A": {"$ref": "#/$defs/A"}}, "$ref": "#/$defs/A"}, "$['$defs'].A", "$ref"),
     ],
@@ -525,13 +525,9 @@ def test_a_value_that_would_have_to_be_infinitely_deep_is_refused():
         LarkConstraint(grammar="start: start"),
         LarkConstraint(grammar="start: <|no_such_token|>"),
         *(JsonConstraint(schema_text=text) for text in ("", "{", "[]", "3", '"x"', "null", "NaN")),
-        *(
-            JsonConstraint(schema_text=text)
-            for text in ("false", '{"a":NaN}', '{"const":"\\ud800"}')
-        ),
+        *(JsonConstraint(schema_text=text) for text in ("false", '{"a":NaN}')),
         JsonConstraint(schema_text='{"$ref":"https://example.com/x"}'),
         JsonConstraint(schema_text='{"not":' * 3000 + "{}" + "}" * 3000),
-        JsonConstraint(schema_text='{"items":' * 300 + "{}" + "}" * 300),
         ToolCallConstraint(tools=(ToolSpec(name="t", parameters_text="{"),)),
         ToolCallConstraint(tools=(ToolSpec(name="t", parameters_text="false"),)),
         ChoiceConstraint.model_construct(options=("\ud800",)),

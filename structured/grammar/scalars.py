@@ -1,0 +1,346 @@
+"""Strings, numbers, and values that a schema lists one by one."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from decimal import Decimal
+from fractions import Fraction
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from llguidance import LLMatcher
+
+from structured.errors import shorten
+from structured.grammar.arrays import whole
+from structured.grammar.matching import byte_tokenizer, matches
+from structured.grammar.nodes import (
+    Body,
+    Either,
+    Fields,
+    Items,
+    Literals,
+    Member,
+    Node,
+    Scalar,
+)
+from structured.grammar.patterns import translated
+from structured.grammar.references import Place
+from structured.json_schema import DECIMAL, RULES, SPELLED_OUT
+
+if TYPE_CHECKING:
+    from structured.grammar.conjunction import Conjunction
+    from structured.grammar.lowering import Lowering
+
+ENGINE_FORMATS = frozenset(
+    {
+        *("date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"),
+        "uri",
+    }
+)
+"""Formats that llguidance 1.9 compiles (its documentation of JSON Schema)."""
+CHECKED_FORMATS = frozenset(
+    {
+        *("idn-email", "idn-hostname", "uri-reference", "iri", "iri-reference", "uri-template"),
+        *("json-pointer", "relative-json-pointer", "regex", "color", "ip-address", "host-name"),
+    }
+)
+"""Formats beside these that validators check."""
+MAX_LENGTH = 10_000
+"""Characters of a text that a grammar counts."""
+PLAIN_STRING = Scalar('{"type":"string"}')
+PLAIN_NUMBER = Scalar('{"type":"number"}')
+PLAIN_INTEGER = Scalar('{"type":"integer"}')
+
+
+def canonical(value: Any) -> str:
+    """A value as compact JSON, as grammars spell it."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair: JSON can only write it escaped
+        return json.dumps(value, separators=(",", ":"))
+    return text.replace("\x7f", "\\u007f")
+
+
+# -- strings -------------------------------------------------------------------------------
+
+
+def lower_string(places: Sequence[Place], lowering: Lowering) -> Body:
+    """The strings that meet all of ``places``."""
+    least, most, whence = 0, None, None
+    patterns: dict[str, None] = {}
+    formats: dict[str, None] = {}
+    for place in places:
+        schema = place.schema
+        low, high = whole(schema.get("minLength")), whole(schema.get("maxLength"))
+        if low is not None and low > least:
+            least, whence = low, place
+        if high is not None and (most is None or high < most):
+            most, whence = high, place
+        for keyword, count in (("minLength", low), ("maxLength", high)):
+            if count is not None and count > MAX_LENGTH:
+                lowering.left(place, keyword, f"counted up to {MAX_LENGTH}")
+        _collect_pattern(place, patterns, lowering)
+        _collect_format(place, formats, lowering)
+        if schema.get(RULES):
+            lowering.left(place, RULES, "; ".join(map(str, schema[RULES])))
+    if most is not None and whence is not None and least > most:
+        return lowering.nothing(whence, "minLength")
+    found: dict[str, Any] = {"type": "string"}
+    if least:
+        found["minLength"] = min(least, MAX_LENGTH)
+    if most is not None and most <= MAX_LENGTH:
+        found["maxLength"] = most
+    names = [("pattern", pattern) for pattern in patterns] + [("format", f) for f in formats]
+    for keyword, value in names:
+        if keyword not in found:
+            found[keyword] = value
+        else:
+            found.setdefault("allOf", []).append({"type": "string", keyword: value})
+    return usable(found, places, lowering)
+
+
+def usable(found: dict[str, Any], places: Sequence[Place], lowering: Lowering) -> Body:
+    """A scalar, without what the engine turns out not to take."""
+    if lowering.careful:
+        for keyword in ("", "allOf", "format", "pattern", "multipleOf", "minLength", "maxLength"):
+            if keyword and found.pop(keyword, None) is None:
+                continue
+            problem = problem_of(json.dumps(found))
+            for place in places if keyword else ():
+                for key in ("pattern", "format") if keyword == "allOf" else (keyword,):
+                    if key in place.schema:
+                        lowering.left(place, key, "the engine does not take it")
+            if not problem:
+                break
+            if "nsatisfiable" in problem or "Regex is empty" in problem:
+                return lowering.nothing(places[0], next(reversed(found)))
+        else:
+            found = {"type": found["type"]}
+    return Scalar(json.dumps(found, separators=(",", ":")))
+
+
+@lru_cache(maxsize=1024)
+def problem_of(schema_text: str) -> str:
+    """Why llguidance refuses a schema, in its words; ``""`` when it does not."""
+    grammar = LLMatcher.grammar_from_json_schema(schema_text)
+    failed, messages = LLMatcher.validate_grammar_with_warnings(grammar, byte_tokenizer())
+    return " ".join(messages) or "unknown" if failed else ""
+
+
+def _collect_pattern(place: Place, patterns: dict[str, None], lowering: Lowering) -> None:
+    pattern = place.schema.get("pattern")
+    if not isinstance(pattern, str):
+        return
+    if pattern in SPELLED_OUT or place.schema.get("format") == DECIMAL:
+        patterns[pattern] = None
+        return
+    found = translated(pattern)
+    if found is None:
+        lowering.left(place, "pattern", "not a regular expression that the engine takes")
+        return
+    if not found.exact:
+        lowering.left(place, "pattern", "look-around, anchors inside, or references are not said")
+    if found.regex not in ("(?s:.)*(?:)(?s:.)*", "(?:)(?s:.)*"):
+        patterns[f"^(?:{found.regex})$"] = None
+
+
+def _collect_format(place: Place, formats: dict[str, None], lowering: Lowering) -> None:
+    named = place.schema.get("format")
+    if not isinstance(named, str) or place.schema.get("pattern") in SPELLED_OUT or named == DECIMAL:
+        return
+    if named in ENGINE_FORMATS:
+        formats[named] = None
+    elif named in CHECKED_FORMATS:
+        lowering.left(place, "format", f"the engine does not know {named}")
+
+
+# -- numbers -------------------------------------------------------------------------------
+
+_LARGEST = {"integer": 2**63 - 2, "number": 10**15}
+"""What llguidance computes with: 64-bit integers; floats as long as they are exact."""
+
+
+def lower_number(places: Sequence[Place], type_: str, lowering: Lowering) -> Body:
+    """The numbers that meet all of ``places``; of ``type_`` ``integer`` or ``number``."""
+    low = high = None
+    steps: dict[Any, None] = {}
+    whence: Place | None = None
+    for place in places:
+        schema = place.schema
+        for keyword, flag, upper in (
+            ("minimum", "exclusiveMinimum", False),
+            ("maximum", "exclusiveMaximum", True),
+        ):
+            strict = schema.get(flag) is True  # draft 4
+            bounds = [(keyword, schema.get(keyword), strict), (flag, schema.get(flag), True)]
+            for name, value, exclusive in bounds:
+                if not _is_number(value):
+                    continue
+                whence = place
+                bound = (Fraction(value), exclusive) if math.isfinite(value) else None
+                if bound is None or abs(value) > _LARGEST[type_] or 0 < abs(value) < 1e-12:
+                    lowering.left(place, name, "outside of what the engine computes with")
+                elif upper and (high is None or (bound[0], not exclusive) < (high[0], not high[1])):
+                    high = bound
+                elif not upper and (low is None or bound > low):
+                    low = bound
+        step = schema.get("multipleOf", schema.get("divisibleBy"))
+        if _is_number(step) and step > 0 and not (type_ == "integer" and step == 1):
+            digits = Decimal(str(step)).normalize().as_tuple().digits if math.isfinite(step) else ()
+            # Of 0.25, the engine takes 75.50 and not 75.5; of 0.01 it takes both.
+            fraction = step != int(step) and digits != (1,)
+            if fraction or not 0 < len(digits) <= 3 or not 1e-9 <= step < 1e15:
+                lowering.left(place, "multipleOf", "a step that the engine does not compute with")
+            else:
+                steps[step] = None
+                whence = place
+        if schema.get(RULES):
+            lowering.left(place, RULES, "; ".join(map(str, schema[RULES])))
+    if type_ == "integer":
+        low, high = _whole_bounds(low, high)
+    if low and high and whence and (low[0], low[1] or high[1]) > (high[0], False):
+        return lowering.nothing(whence, "minimum")
+    found: dict[str, Any] = {"type": type_}
+    if low is not None:
+        found["exclusiveMinimum" if low[1] else "minimum"] = _as_json(low[0])
+    if high is not None:
+        found["exclusiveMaximum" if high[1] else "maximum"] = _as_json(high[0])
+    for step in steps:
+        if "multipleOf" not in found:
+            found["multipleOf"] = step
+        elif whence is not None:
+            lowering.left(whence, "multipleOf", "one of several is enforced")
+    return usable(found, places, lowering)
+
+
+def _whole_bounds(low: Any, high: Any) -> tuple[Any, Any]:
+    """Bounds of integers, inclusive and whole."""
+    if low is not None:
+        least = math.floor(low[0]) + 1 if low[1] else math.ceil(low[0])
+        low = (Fraction(least), False)
+    if high is not None:
+        most = math.ceil(high[0]) - 1 if high[1] else math.floor(high[0])
+        high = (Fraction(most), False)
+    return low, high
+
+
+def _as_json(value: Fraction) -> int | float:
+    return int(value) if value.denominator == 1 else float(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+# -- values listed -------------------------------------------------------------------------
+
+
+def constants(
+    places: Sequence[Place], types: set[str], conjunction: Conjunction, lowering: Lowering
+) -> Body | None:
+    """The values that ``enum`` and ``const`` list, if there is such a keyword."""
+    values: list[Any] | None = None
+    whence, keyword = None, ""
+    for place in places:
+        listed: list[Any] | None = None
+        if isinstance(place.schema.get("enum"), list):
+            listed, name = place.schema["enum"], "enum"
+        if "const" in place.schema and lowering.conjoiner.knows("const"):
+            listed, name = [place.schema["const"]], "const"
+        if listed is None:
+            continue
+        if values is None:
+            values, whence, keyword = listed, place, name
+        else:
+            kept = {identity(value) for value in listed}
+            values = [value for value in values if identity(value) in kept]
+            whence, keyword = place, name
+    if values is None or whence is None:
+        return None
+    out = {identity(value) for value in conjunction.excluded}
+    values = [
+        value
+        for value in {identity(value): value for value in values}.values()
+        if identity(value) not in out and admits(value, places, types)
+    ]
+    if not values:
+        return lowering.nothing(whence, keyword)
+    simple = [value for value in values if not isinstance(value, (dict, list))]
+    options = [lowering.literal(value) for value in values if isinstance(value, (dict, list))]
+    texts = tuple(canonical(value) for value in simple)
+    if not options:
+        return Literals(texts)
+    return Either((*([Node(Literals(texts))] if texts else []), *options))
+
+
+def identity(value: Any) -> Any:
+    """What tells JSON values apart: 1 and 1.0 are the same, 1 and true are not."""
+    if isinstance(value, bool) or value is None:
+        return ("constant", value)
+    if isinstance(value, dict):
+        return ("object", frozenset((key, identity(item)) for key, item in value.items()))
+    if isinstance(value, list):
+        return ("array", tuple(map(identity, value)))
+    return ("text" if isinstance(value, str) else "number", value)
+
+
+def admits(value: Any, places: Sequence[Place], types: set[str]) -> bool:
+    """Whether a value may meet the simple keywords of ``places``; ``True`` when in doubt."""
+    if type_of(value) not in types and not (type_of(value) == "number" and _whole_in(value, types)):
+        return False
+    for place in places:
+        schema = place.schema
+        if isinstance(value, str):
+            low, high = whole(schema.get("minLength")), whole(schema.get("maxLength"))
+            if (low is not None and len(value) < low) or (high is not None and len(value) > high):
+                return False
+            if (
+                isinstance(schema.get("pattern"), str)
+                and matches(schema["pattern"], value) is False
+            ):
+                return False
+        elif _is_number(value):
+            low, high = schema.get("minimum"), schema.get("maximum")
+            if (_is_number(low) and value < low) or (_is_number(high) and value > high):
+                return False
+    return True
+
+
+def _whole_in(value: float, types: set[str]) -> bool:
+    return "integer" in types and math.isfinite(value) and value == int(value)
+
+
+def type_of(value: Any) -> str:
+    """The JSON type of a value."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "boolean"
+        case int():
+            return "integer"
+        case float():
+            return "number"
+        case str():
+            return "string"
+        case list():
+            return "array"
+        case dict():
+            return "object"
+    raise TypeError(f"not JSON: {shorten(value)}")
+
+
+def literal_node(value: Any, lowering: Lowering) -> Node:
+    """The node of one value, whose objects may have their members in any order."""
+    if isinstance(value, dict) and value and lowering.key_order == "any":
+        members = tuple(
+            Member(key, literal_node(item, lowering), True) for key, item in value.items()
+        )
+        return Node(Fields(members, (), frozenset(value)))
+    if isinstance(value, list) and value:
+        items = tuple(literal_node(item, lowering) for item in value)
+        return Node(Items(items, None, len(items), len(items)))
+    return lowering.plain(Literals((canonical(value),)))
