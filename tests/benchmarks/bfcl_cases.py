@@ -93,8 +93,8 @@ def tools(case: Case) -> list[dict[str, Any]]:
     ``type_mappings.py``; ``_cast_to_openai_type`` and the language-specific step before it):
 
     * ``dict`` and ``HashMap`` are objects; ``tuple``, ``Array`` and ``ArrayList`` arrays;
-      ``float`` and ``double`` numbers; ``long`` an integer; ``any``, ``char`` and whatever is not
-      in its table strings.
+      ``float`` and ``double`` numbers (a ``float``'s format and description say which); ``long``
+      an integer; ``any``, ``char`` and whatever is not in its table strings.
     * Every parameter of a Java or JavaScript function is a string that holds source text, and its
       description says of which type.
 
@@ -153,6 +153,9 @@ def _json_schema(schema: Any) -> Any:
     from bfcl_eval.constants.type_mappings import GORILLA_TO_OPENAPI
 
     converted = dict(schema) | {"type": GORILLA_TO_OPENAPI.get(schema.get("type"), "string")}
+    if schema.get("type") == "float":
+        told = f"{schema.get('description', '')} This is a float type value."
+        converted |= {"format": "float", "description": told}
     converted.pop("optional", None)  # BFCL's own word, which JSON Schema has not
     if isinstance(properties := schema.get("properties"), dict):
         converted["properties"] = {name: _json_schema(s) for name, s in properties.items()}
