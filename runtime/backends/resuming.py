@@ -54,7 +54,7 @@ class Beginning:
         """
         ids = list(known)
         if not ids:
-            ids = _behind(prompt_text, prompt, text, encode=encode, pieces=pieces)
+            ids = spelled_behind(prompt_text, prompt, text, encode=encode, pieces=pieces)
         spelled = text.encode()
         while ids and len(pieces.text(ids)) > len(spelled):
             ids.pop()
@@ -63,14 +63,14 @@ class Beginning:
             owed = pieces[ids.pop()]
         paths = []
         for value in avoid:
-            path = _behind(prompt_text, prompt, text + value, encode=encode, pieces=pieces)
+            path = spelled_behind(prompt_text, prompt, text + value, encode=encode, pieces=pieces)
             if path[: len(ids)] != ids:
                 path = [*ids, *_plain((owed + value.encode()).decode(), encode, pieces)]
             paths.append(tuple(path[len(ids) :]))
         return Beginning(list(prompt), ids, owed, tuple(paths))
 
 
-def _behind(
+def spelled_behind(
     prompt_text: str,
     prompt: Sequence[int],
     text: str,
