@@ -19,8 +19,8 @@ _neighbours.check()
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from byzer_agents.calls import Attempt as Attempt
-    from byzer_agents.calls import OutputInvalid as OutputInvalid
+    from byzer_agents.attempts import Attempt as Attempt
+    from byzer_agents.attempts import OutputInvalid as OutputInvalid
     from byzer_agents.client import ByzerLLM as ByzerLLM
     from byzer_agents.extraction import aextract as aextract
     from byzer_agents.extraction import extract as extract
@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from byzer_agents.responses import Role as Role
     from byzer_agents.responses import StreamItem as StreamItem
     from byzer_agents.responses import ToolCall as ToolCall
+    from byzer_agents.streaming import astream_extract as astream_extract
+    from byzer_agents.streaming import astream_items as astream_items
+    from byzer_agents.streaming import stream_extract as stream_extract
+    from byzer_agents.streaming import stream_items as stream_items
     from byzer_agents.tool_runs import ToolFailed as ToolFailed
     from byzer_agents.tools import Tool as Tool
     from byzer_agents.tools import tool as tool
@@ -49,18 +53,24 @@ if TYPE_CHECKING:
     from runtime import Template as Template
     from runtime import Templates as Templates
     from structured import ByzerError as ByzerError
+    from structured import Choices as Choices
     from structured import ConstraintError as ConstraintError
+    from structured import Lark as Lark
     from structured import OutputSchema as OutputSchema
+    from structured import Regex as Regex
     from structured import SchemaError as SchemaError
+    from structured import Text as Text
     from structured import ToolDefinitionError as ToolDefinitionError
     from structured import ToolSchema as ToolSchema
     from structured import ValidationFailed as ValidationFailed
     from structured import Violation as Violation
+    from structured.partial import NotYetThere as NotYetThere
+    from structured.partial import Partial as Partial
 
 _HOME = {
     name: module
     for module, names in {
-        "byzer_agents.calls": ("Attempt", "OutputInvalid"),
+        "byzer_agents.attempts": ("Attempt", "OutputInvalid"),
         "byzer_agents.client": ("ByzerLLM",),
         "byzer_agents.extraction": ("aextract", "extract"),
         "byzer_agents.later": ("Agent", "llm_impl", "prompt"),
@@ -74,6 +84,12 @@ _HOME = {
             "StreamItem",
             "ToolCall",
         ),
+        "byzer_agents.streaming": (
+            "astream_extract",
+            "astream_items",
+            "stream_extract",
+            "stream_items",
+        ),
         "byzer_agents.tool_runs": ("ToolFailed",),
         "byzer_agents.tools": ("Tool", "tool"),
         "byzer_agents.utils": (
@@ -85,14 +101,19 @@ _HOME = {
         "runtime": ("InferBackend", "ModelError", "Template", "Templates"),
         "structured": (
             "ByzerError",
+            "Choices",
             "ConstraintError",
+            "Lark",
             "OutputSchema",
+            "Regex",
             "SchemaError",
+            "Text",
             "ToolDefinitionError",
             "ToolSchema",
             "ValidationFailed",
             "Violation",
         ),
+        "structured.partial": ("NotYetThere", "Partial"),
     }.items()
     for name in names
 }

@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, TypedDict, TypeVar
+from collections.abc import AsyncGenerator, Collection, Generator, Iterator, Mapping, Set
+from contextlib import aclosing, closing
+from dataclasses import replace
+from typing import Annotated, Any, TypedDict, TypeVar, get_args, get_origin
 
 from typing_extensions import Unpack
 
-from byzer_agents.calls import DEFAULT_MAX_ATTEMPTS, DEFAULT_REPAIRS, adrive, drive
-from byzer_agents.chatting import Plan, Terms, extraction_steps
+from byzer_agents.calls import (
+    DEFAULT_MAX_ATTEMPTS,
+    DEFAULT_REPAIRS,
+    Steps,
+    TypedReply,
+    adrive,
+    drive,
+)
+from byzer_agents.chatting import (
+    Plan,
+    Terms,
+    extraction_messages,
+    extraction_steps,
+    typed,
+    value_contract,
+)
 from byzer_agents.text import TextCalls
-from runtime import ChatModel, GenerationParams
+from byzer_agents.watching import ItemWatch, ValueWatch, awatched, watched
+from runtime import ChatModel, GenerationParams, InvalidParameter
 from structured import OutputSchema, output_schema
+from structured.partial import Partial
 
 T = TypeVar("T")
 
@@ -53,6 +71,63 @@ class ValueCalls(TextCalls):
         value: T = (await adrive(plan.model, steps)).value
         return value
 
+    def stream_extract(
+        self,
+        type_: type[T] | Any,
+        text: str,
+        *,
+        partial_strings: bool = False,
+        **options: Unpack[ValueOptions],
+    ) -> Iterator[Partial[T] | T]:
+        """See :func:`byzer_agents.stream_extract`."""
+        plan, schema = self._settle(type_, options)
+        watch: ValueWatch[T] = ValueWatch(schema, type_, strings=partial_strings)
+        steps = extraction_steps(plan, schema, text, options.get("instructions", ""))
+        return _values_of(watched(plan.model, steps, watch))
+
+    async def astream_extract(
+        self,
+        type_: type[T] | Any,
+        text: str,
+        *,
+        partial_strings: bool = False,
+        **options: Unpack[ValueOptions],
+    ) -> AsyncGenerator[Partial[T] | T, None]:
+        """:meth:`stream_extract` for an event loop."""
+        plan, schema = self._settle(type_, options)
+        watch: ValueWatch[T] = ValueWatch(schema, type_, strings=partial_strings)
+        steps = extraction_steps(plan, schema, text, options.get("instructions", ""))
+        async with aclosing(awatched(plan.model, steps, watch)) as stream:
+            async for shown in stream:
+                yield shown.value if isinstance(shown, TypedReply) else shown
+
+    def stream_items(
+        self, type_: type[Collection[T]] | Any, text: str, **options: Unpack[ValueOptions]
+    ) -> Iterator[T]:
+        """See :func:`byzer_agents.stream_items`."""
+        plan, watch, steps = self._items(type_, text, options)
+        return _items_of(watched(plan.model, steps, watch))
+
+    async def astream_items(
+        self, type_: type[Collection[T]] | Any, text: str, **options: Unpack[ValueOptions]
+    ) -> AsyncGenerator[T, None]:
+        """:meth:`stream_items` for an event loop."""
+        plan, watch, steps = self._items(type_, text, options)
+        async with aclosing(awatched(plan.model, steps, watch)) as stream:
+            async for shown in stream:
+                if not isinstance(shown, TypedReply):
+                    yield shown
+
+    def _items(
+        self, type_: Any, text: str, options: ValueOptions
+    ) -> tuple[Plan, ItemWatch[Any], Steps[TypedReply[Any]]]:
+        item, once = _item_type(type_)
+        plan, schema = self._settle(type_, options)
+        watch = ItemWatch(schema, output_schema(item), plan.terms.context, once=once)
+        contract = replace(value_contract(plan, schema), read=watch.read)
+        messages = extraction_messages(schema, text, options.get("instructions", ""))
+        return plan, watch, typed(plan, messages, contract, watch.floor)
+
     def _settle(self, type_: Any, options: ValueOptions) -> tuple[Plan, OutputSchema[Any]]:
         for name in options:
             if name not in ValueOptions.__annotations__:
@@ -69,3 +144,32 @@ class ValueCalls(TextCalls):
             ),
         )
         return plan, output_schema(type_)
+
+
+def _values_of(
+    stream: Generator[Partial[T] | TypedReply[T], None, None],
+) -> Iterator[Partial[T] | T]:
+    with closing(stream):
+        for shown in stream:
+            yield shown.value if isinstance(shown, TypedReply) else shown
+
+
+def _items_of(stream: Generator[T | TypedReply[Any], None, None]) -> Iterator[T]:
+    with closing(stream):
+        for shown in stream:
+            if not isinstance(shown, TypedReply):
+                yield shown
+
+
+def _item_type(type_: Any) -> tuple[Any, bool]:
+    """The type of a collection's items, and whether equal ones count once."""
+    inner = type_
+    while get_origin(inner) is Annotated:
+        inner = get_args(inner)[0]
+    origin, arguments = get_origin(inner), get_args(inner)
+    if origin is tuple and len(arguments) == 2 and arguments[1] is Ellipsis:
+        return arguments[0], False
+    listed = isinstance(origin, type) and origin is not tuple and issubclass(origin, Collection)
+    if listed and len(arguments) == 1 and not isinstance(arguments[0], TypeVar):
+        return arguments[0], issubclass(origin, Set)
+    raise InvalidParameter("type_", type_, "a collection of one type: list[…], set[…]")
