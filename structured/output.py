@@ -112,7 +112,12 @@ class OutputSchema(Generic[T]):
     def constraint(self) -> Constraint:
         """What a decoder must obey so that its text is JSON of this contract."""
         if self._constraint is None:
-            self._constraint = JsonConstraint(schema_text=json.dumps(self.json_schema))
+            # A class lists its fields in the order in which its author wants them written; in a
+            # JSON Schema, which is often sorted by name, the order of properties says nothing.
+            self._constraint = JsonConstraint(
+                schema_text=json.dumps(self.json_schema),
+                key_order="schema" if self._check is None else "any",
+            )
         return self._constraint
 
     @property

@@ -1,8 +1,8 @@
 """JSON Schema's regular expressions (ECMA-262, found anywhere in a text) as the engine's (Rust's,
 of the whole text).
 
-What has no counterpart is left out in such a way that the result matches more, never less:
-assertions (look-around, ``\\b``, an anchor inside) hold everywhere, a back-reference matches anything.
+What has no counterpart is left out in such a way that the result matches more, never less: an
+assertion (look-around, ``\\b``, an anchor inside) holds everywhere, a back-reference is anything.
 """
 
 from __future__ import annotations

@@ -171,7 +171,7 @@ def test_no_decimal_gets_through_that_has_too_many_digits(digits: int | None, pl
         (Annotated[dt.date, Field(ge=dt.date(2020, 1, 1))], "x-rules: >= 2020-01-01"),
         (
             Annotated[dt.datetime, Field(lt=dt.datetime(2020, 1, 1))],
-            "x-rules: < 2020-01-01 00:00:00",
+            "x-rules: < 2020-01-01 00:00",
         ),
         (Annotated[dt.time, Field(gt=dt.time(12))], "x-rules: > 12:00:00"),
         (Annotated[dt.timedelta, Field(le=dt.timedelta(1))], "x-rules: <= 1 day, 0:00:00"),
