@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 
-@dataclass
+@dataclass(eq=False)
 class Trie:
     """Sequences of tokens as a tree. Node 0 is the root: no token read yet.
 

@@ -33,7 +33,7 @@ class RayModel(ChatModel):
         self._meta = meta
         self._methods = {
             method: handle.options(method_name=method, stream=method == "stream")
-            for method in ("generate", "stream", "tokenize", "apply_chat_template")
+            for method in ("generate", "stream", "tokenize", "apply_chat_template", "score")
         }
         self._exists = exists
         self._calls: dict[str, Call] = {}
@@ -106,6 +106,11 @@ class RayModel(ChatModel):
     def apply_chat_template(self, messages: Sequence[Message]) -> str:
         """See :meth:`ChatModel.apply_chat_template`."""
         return str(bridge.run(self._ask("apply_chat_template", tuple(messages))))
+
+    def score(self, request: ChatRequest, options: Sequence[str]) -> tuple[float, ...]:
+        """See :meth:`ChatModel.score`."""
+        scores: tuple[float, ...] = bridge.run(self._ask("score", request, tuple(options)))
+        return scores
 
     def describe(self) -> list[Description]:
         """What each replica says of itself: for diagnosis."""

@@ -113,6 +113,15 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - told to the caller
             return self._failure(error)
 
+    async def score(
+        self, request: ChatRequest, options: tuple[str, ...]
+    ) -> tuple[float, ...] | Failure:
+        """See :meth:`ChatModel.score`."""
+        try:
+            return await asyncio.to_thread(self._model.score, request, options)
+        except Exception as error:  # noqa: BLE001 - told to the caller
+            return self._failure(error)
+
     def abort(self, request_id: str) -> bool:
         """See :meth:`ChatModel.abort`. By :func:`control`."""
         return self._abort(request_id, self._running.get(request_id, 1))

@@ -20,6 +20,7 @@ from runtime.backends.llama_cpp.scoring import score
 from runtime.backends.llama_cpp.server import LlamaServer, Run
 from runtime.backends.llama_cpp.vocabulary import Tokens, tokenize
 from runtime.backends.resuming import Beginning, Resumed
+from runtime.backends.scoring import check_options
 from runtime.chat import ChatDelta, ChatRequest, FinishReason, Message, ModelMeta, Timing, Usage
 from runtime.errors import ModelClosed, PromptTooLong
 from runtime.model import ChatModel
@@ -174,6 +175,7 @@ class LlamaCppModel(ChatModel):
 
     def score(self, request: ChatRequest, options: Sequence[str]) -> tuple[float, ...]:
         """See :meth:`ChatModel.score`. One request to llama.cpp for each option."""
+        options = check_options(request, options)
         prompt = self._prompt(request)
         ids = tokenize(self._server, prompt, special=True, prompt=True)
         return score(self._server, self._tokens, prompt, ids, options)

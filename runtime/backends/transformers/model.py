@@ -7,16 +7,19 @@ import queue
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 
-from runtime.backends.resuming import Resumed
+from runtime.backends.resuming import Resumed, spelled_behind
+from runtime.backends.scoring import check_options
 from runtime.backends.transformers.guide import Guide
 from runtime.backends.transformers.loading import Loaded
 from runtime.backends.transformers.options import TransformersOptions
 from runtime.backends.transformers.prefixes import Prefixes
 from runtime.backends.transformers.row import Row
 from runtime.backends.transformers.scheduler import Scheduler
+from runtime.backends.transformers.scoring import Scoring
 from runtime.chat import ChatDelta, ChatRequest, Message, ModelMeta
 from runtime.errors import ModelClosed, PromptTooLong, RequestTimeout, WorkerDied
 from runtime.model import ChatModel
@@ -117,27 +120,57 @@ class TransformersModel(ChatModel):
     def _deltas(self, row: Row, scheduler: Scheduler) -> Iterator[ChatDelta]:
         text: list[str] = []
         while True:
-            wait = _CHECK_S
-            if row.deadline is not None:
-                wait = min(wait, row.deadline - time.perf_counter())
-                if wait <= 0:
-                    raise RequestTimeout(
-                        timeout_s=row.request.params.timeout_s or 0,
-                        model=self.name,
-                        text="".join(text),
-                    )
-            try:
-                delta = row.out.get(timeout=wait)
-            except queue.Empty:
-                if not scheduler.alive and row.out.empty():
-                    raise WorkerDied(self.name, "its decode loop has ended") from None
-                continue
-            if isinstance(delta, Exception):
-                raise delta
+            delta = self._next(row, scheduler, row.request, text)
             text.append(delta.text)
             yield delta
             if delta.finish_reason is not None:
                 return
+
+    def _next(
+        self, job: Row | Scoring, scheduler: Scheduler, request: ChatRequest, text: list[str]
+    ) -> Any:
+        """What a job says next. ``text``: what it said so far, for the error when it is late."""
+        while True:
+            wait = _CHECK_S
+            if job.deadline is not None:
+                wait = min(wait, job.deadline - time.perf_counter())
+                if wait <= 0:
+                    raise RequestTimeout(
+                        timeout_s=request.params.timeout_s or 0,
+                        model=self.name,
+                        text="".join(text),
+                    )
+            try:
+                item = job.out.get(timeout=wait)
+            except queue.Empty:
+                if not scheduler.alive and job.out.empty():
+                    raise WorkerDied(self.name, "its decode loop has ended") from None
+                continue
+            if isinstance(item, Exception):
+                raise item
+            return item
+
+    def score(self, request: ChatRequest, options: Sequence[str]) -> tuple[float, ...]:
+        """See :meth:`ChatModel.score`. One forward pass for the prompt, one for 256 tokens."""
+        started, scheduler, codec = time.perf_counter(), self._open(), self._codec
+        options = check_options(request, options)
+        text, prompt = codec.prompt(request)
+        paths = [
+            spelled_behind(text, prompt, option, encode=codec.encode, pieces=codec.pieces)
+            for option in options
+        ]
+        longest = len(prompt) + max(map(len, paths))
+        if longest >= self._meta.max_model_len:
+            raise PromptTooLong(tokens=longest, limit=self._meta.max_model_len - 1, model=self.name)
+        timeout_s = request.params.timeout_s
+        deadline = None if timeout_s is None else started + timeout_s
+        job = Scoring(prompt, paths, end=codec.end, deadline=deadline)
+        try:
+            scheduler.submit(job)
+            scores: tuple[float, ...] = self._next(job, scheduler, request, [])
+            return scores
+        finally:
+            job.leave()
 
     def abort(self, request_id: str) -> bool:
         """See :meth:`ChatModel.abort`."""

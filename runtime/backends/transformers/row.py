@@ -61,8 +61,8 @@ class Row:
         self.request = request
         self.prompt = [*beginning.prompt, *beginning.ids]
         """What the model reads first: the prompt, the reply's beginning, what is forced then."""
-        self.trie = Trie.of(beginning.paths) if beginning.paths else None
-        """Ways on that :meth:`look` needs the logits of."""
+        self.tries = (Trie.of(beginning.paths),) if beginning.paths else ()
+        """Ways on that :meth:`look` wants the logits of."""
         self.tokens = list(self.prompt)
         """The prompt and the reply so far."""
         self.cached = 0
@@ -143,14 +143,15 @@ class Row:
         """
         self._deliver(lambda: self._advanced(logits), model)
 
-    def look(self, logits: Any, model: str) -> None:
+    def look(self, trie: Trie, logits: Any, model: str) -> None:
         """As :meth:`advance`, at the beginning of what is to be avoided.
 
         Args:
-            logits: float32 tensor [nodes, vocabulary], after each node of :attr:`trie`.
+            trie: The one of :attr:`tries`.
+            logits: float32 tensor [nodes, vocabulary], after each of its nodes.
             model: The model's name, for errors.
         """
-        self._deliver(lambda: self._looked(logits), model)
+        self._deliver(lambda: self._looked(trie, logits), model)
 
     def _deliver(self, made: Callable[[], ChatDelta], model: str) -> None:
         try:
@@ -185,13 +186,12 @@ class Row:
             text += more
         return self._delta(text, finish)
 
-    def _looked(self, logits: Any) -> ChatDelta:
-        assert self.trie is not None
+    def _looked(self, trie: Trie, logits: Any) -> ChatDelta:
         assert self._resumed is not None
         outlook = Likelihoods(logits, self._sampler)
         text, node, how_likely = "", 0, list[TokenLogprob]()
         finish: FinishReason | None = None
-        for token in way_out(self._resumed, self.trie, outlook):
+        for token in way_out(self._resumed, trie, outlook):
             self._first_s = self._first_s or time.perf_counter() - self._started
             if token in self._stop_ids:
                 return self._delta(text + self._rest(), "stop", tuple(how_likely))
@@ -201,7 +201,7 @@ class Row:
                 how_likely.append(token_logprob(logits[node], token, count, self._codec.text_of))
             if finish is not None:
                 break
-            node = self.trie.children[node].get(token, 0)
+            node = trie.children[node].get(token, 0)
         return self._delta(text, finish, tuple(how_likely))
 
     def _advanced(self, logits: Any) -> ChatDelta:

@@ -11,7 +11,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -32,33 +32,78 @@ _STEP_TOKENS = 64
 On two CPU cores that takes less than twice as long as a step of eight rows with one token each."""
 
 
-class _Reading:
-    """A row whose prompt is being read."""
+class Job(Protocol):
+    """What the loop works on: a :class:`Row`, or something that only reads."""
 
-    def __init__(self, row: Row, forward: Forward, batch: Batch, prefixes: Prefixes) -> None:
-        self.row = row
+    prompt: list[int]
+    """What is read first."""
+    cached: int
+    """How many tokens of the prompt need not be read. For the loop to set."""
+    done: bool
+
+    @property
+    def tries(self) -> Sequence[Trie]:
+        """Ways on from the prompt that are looked at when it is read."""
+
+    @property
+    def unwanted(self) -> bool:
+        """Whether nobody waits for it any more."""
+
+    def open(self, model: str) -> None:
+        """It is about to be read."""
+
+    def look(self, trie: Trie, logits: Any, model: str) -> None:
+        """float32 tensor [nodes, vocabulary]: the logits after each node of one of its tries."""
+
+    def end(self) -> None:
+        """It is done, and everything about it is put away."""
+
+    def fail(self, error: Exception) -> None:
+        """It cannot be done."""
+
+
+class _Reading:
+    """A job whose prompt is being read."""
+
+    def __init__(self, job: Job, forward: Forward, batch: Batch, prefixes: Prefixes) -> None:
+        self.job = job
         self.cache = forward.new_cache()
+        self.logits: Any = None
+        """Those after the prompt, once it is read."""
         self._forward = forward
         self._plain = batch.plain
-        self._read, layers = prefixes.find(row.prompt) if batch.plain else (0, [])
+        self._prefixes = prefixes
+        self._tries = list(job.tries)
+        self._read, layers = prefixes.find(job.prompt) if batch.plain else (0, [])
         for layer, (keys, values) in zip(self.cache.layers, layers, strict=False):
             layer.update(keys, values)
-        row.cached = self._read
+        job.cached = self._read
 
-    def advance(self, count: int) -> tuple[int, Any]:
-        """Read ``count`` more tokens: how many there were, and the logits after the last one."""
-        piece = self.row.prompt[self._read : self._read + count]
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to be read."""
+        return self.logits is not None and (self.job.done or not self._tries)
+
+    def advance(self, count: int, model: str) -> int:
+        """Read ``count`` more tokens of the prompt, or one trie; returns how many there were."""
+        if self.logits is None:
+            return self._read_prompt(count)
+        trie = self._tries.pop(0)
+        more = read_trie(self._forward, self.cache, self._read, trie, plain=self._plain)
+        self.job.look(trie, torch.cat([self.logits[None], more]), model)
+        return len(trie)
+
+    def _read_prompt(self, count: int) -> int:
+        piece = self.job.prompt[self._read : self._read + count]
         ids = torch.tensor([piece], device=self._forward.device)
         logits = self._forward(ids, self.cache, start=self._read)
         self._read += len(piece)
-        return len(piece), logits[0] if self._read == len(self.row.prompt) else None
-
-    def beyond(self, trie: Trie, logits: Any) -> Any:
-        """The logits after each of a trie's nodes, the first of which are those of the prompt."""
-        if len(trie) == 1:
-            return logits[None]
-        more = read_trie(self._forward, self.cache, self._read, trie, plain=self._plain)
-        return torch.cat([logits[None], more])
+        if self._read == len(self.job.prompt):
+            self.logits = logits[0]
+            if self._plain:  # what comes after makes new tensors, so these stay as they are
+                layers = [(layer.keys, layer.values) for layer in self.cache.layers]
+                self._prefixes.keep(self.job.prompt, layers)
+        return len(piece)
 
 
 class Scheduler:
@@ -74,7 +119,7 @@ class Scheduler:
         self._prefixes = prefixes or Prefixes(limit_mb=0)
         self._running: list[Row] = []  # in the batch's order
         self._reading: _Reading | None = None
-        self._waiting: deque[Row] = deque()
+        self._waiting: deque[Job] = deque()
         self._work = threading.Condition()
         self._closing = False
         self._end: Callable[[], Exception] | None = None  # what to say once the loop has ended
@@ -88,8 +133,8 @@ class Scheduler:
         """Whether rows are still decoded."""
         return self._thread.is_alive()
 
-    def submit(self, row: Row) -> None:
-        """Have a row decoded, after those that wait already.
+    def submit(self, job: Job) -> None:
+        """Have a job done, after those that wait already.
 
         Raises:
             ModelClosed, WorkerDied: The loop has ended.
@@ -101,7 +146,7 @@ class Scheduler:
                 raise ModelClosed(self._name)
             if not self.alive:
                 raise WorkerDied(self._name)
-            self._waiting.append(row)
+            self._waiting.append(job)
             self._work.notify()
 
     def close(self) -> None:
@@ -128,13 +173,13 @@ class Scheduler:
         finally:
             with self._work:
                 self._end = end
-                rows = [*self._running, *self._waiting]
+                jobs: list[Job] = [*self._running, *self._waiting]
                 if self._reading is not None:
-                    rows.append(self._reading.row)
+                    jobs.append(self._reading.job)
                 self._running, self._reading = [], None
                 self._waiting.clear()
-            for row in rows:
-                row.fail(end())
+            for job in jobs:
+                job.fail(end())
             self._batch.clear()
             self._prefixes.clear()
 
@@ -149,10 +194,10 @@ class Scheduler:
         for i in reversed(range(len(self._running))):
             if self._running[i].unwanted:
                 self._remove(i)
-        if self._reading is not None and self._reading.row.unwanted:
+        if self._reading is not None and self._reading.job.unwanted:
             self._reading = None
         with self._work:
-            self._waiting = deque(row for row in self._waiting if not row.unwanted)
+            self._waiting = deque(job for job in self._waiting if not job.unwanted)
 
     def _remove(self, i: int) -> None:
         """As :meth:`Batch.remove`: the last row takes the number of the one that goes."""
@@ -167,45 +212,39 @@ class Scheduler:
         """Read waiting prompts, as far as there is room and as a step's delay allows."""
         left = _PROMPT_TOKENS
         while left > 0 and (reading := self._next_to_read()):
-            count = left if self._batch.ragged else len(reading.row.prompt)
+            count = left if self._batch.ragged else len(reading.job.prompt)
             try:
-                read, logits = reading.advance(count)
-                left -= read
-                if logits is not None:
+                left -= reading.advance(count, self._name)
+                if reading.finished:
                     self._reading = None
-                    self._enter(reading, logits)
+                    self._enter(reading)
             except Exception as error:  # noqa: BLE001 - it fails its row, not the model
                 self._reading = None
-                self._fail([reading.row], "reading a prompt", error)
+                self._fail([reading.job], "reading a prompt", error)
 
     def _next_to_read(self) -> _Reading | None:
         if self._reading is None and len(self._running) < self._batch.capacity:
-            while (row := self._next_waiting()) is not None:
-                row.open(self._name)
-                if not row.done:
-                    self._reading = _Reading(row, self._forward, self._batch, self._prefixes)
+            while (job := self._next_waiting()) is not None:
+                job.open(self._name)
+                if not job.done:
+                    self._reading = _Reading(job, self._forward, self._batch, self._prefixes)
                     break
-                row.end()
+                job.end()
         return self._reading
 
-    def _next_waiting(self) -> Row | None:
+    def _next_waiting(self) -> Job | None:
         with self._work:
             return self._waiting.popleft() if self._waiting else None
 
-    def _enter(self, reading: _Reading, logits: Any) -> None:
-        row = reading.row
-        if self._batch.plain:
-            layers = [(layer.keys, layer.values) for layer in reading.cache.layers]
-            self._prefixes.keep(row.prompt, layers)
-        if row.trie is None:
-            row.advance(logits, self._name)
-        else:
-            row.look(reading.beyond(row.trie, logits), self._name)
-        if row.done:
-            row.end()
-        else:
-            self._batch.add(reading.cache, len(row.prompt))
-            self._running.append(row)
+    def _enter(self, reading: _Reading) -> None:
+        job = reading.job
+        if isinstance(job, Row) and not job.tries:
+            job.advance(reading.logits, self._name)
+        if job.done:
+            job.end()
+        elif isinstance(job, Row):
+            self._batch.add(reading.cache, len(job.prompt))
+            self._running.append(job)
 
     def _step(self) -> None:
         if not self._running:
@@ -234,11 +273,11 @@ class Scheduler:
         rows = len(self._running)
         return _PROMPT_TOKENS if rows == 1 else max(1, _STEP_TOKENS // rows)
 
-    def _fail(self, rows: Sequence[Row], doing: str, error: Exception) -> None:
-        """End rows with what happened. The exception itself is let go: it holds on to tensors."""
+    def _fail(self, jobs: Sequence[Job], doing: str, error: Exception) -> None:
+        """End jobs with what happened. The exception itself is let go: it holds on to tensors."""
         log.error("%s of %r failed", doing, self._name, exc_info=error)
-        for row in rows:
-            row.fail(GenerationFailed(self._name, f"{type(error).__name__}: {error}"))
+        for job in jobs:
+            job.fail(GenerationFailed(self._name, f"{type(error).__name__}: {error}"))
         self._prefixes.clear()  # it may be memory that was lacking
         if self._forward.device.type == "cuda":
             torch.cuda.empty_cache()
