@@ -167,7 +167,7 @@ class Conjoiner:
         self.visited.setdefault(id(schema), place)
         more: list[Place] = []
         if isinstance(schema.get("$ref"), str):
-            target = self._references.resolve(schema["$ref"], self._based(place))
+            target = self._references.resolve(schema["$ref"], place)
             if target is None and not self._references.is_metaschema(schema["$ref"]):
                 raise Unreachable(place, schema["$ref"])
             if target is None:
@@ -178,7 +178,7 @@ class Conjoiner:
                 return more
         for keyword in ("$dynamicRef", "$recursiveRef"):
             if isinstance(schema.get(keyword), str):
-                target = self._references.dynamic(schema[keyword], self._based(place))
+                target = self._references.dynamic(schema[keyword], place)
                 if target is None or keyword == "$recursiveRef":
                     self._note(place, keyword, "where it leads depends on the way there")
                 if target is not None and keyword == "$dynamicRef":
@@ -196,9 +196,6 @@ class Conjoiner:
             self._conditional(place, found)
         self._dependent(place, found)
         return more
-
-    def _based(self, place: Place) -> Place:
-        return Place(place.schema, place.path, self._references.base_at(place.schema, place.base))
 
     def _alternatives(self, place: Place, keyword: str, found: Conjunction) -> None:
         options = place.schema[keyword]

@@ -147,16 +147,21 @@ class Emitter:
                 self.lines.append(f"{name}: /[^\\x00-\\u{{10FFFF}}]/")
 
     def _literals(self, name: str, texts: Sequence[str]) -> None:
-        if self._order == "any":
-            rules = [
-                f"/{slashed(literal(t))}(?:\\.0)?/" if _is_whole(t) else quoted(t) for t in texts
-            ]
-        else:
-            rules = [quoted(text) for text in texts]
+        rules = [self._literal(text) for text in texts]
         if len(rules) == 1:
             self.lines.append(f"{name}: {rules[0]}")
         else:
             self.lines.append(f"{name}: {self._share(' | '.join(rules), 'E')}")
+
+    def _literal(self, text: str) -> str:
+        """A value's text; of a whole number in a JSON Schema, both spellings."""
+        if self._order == "schema" or text[0] not in "-0123456789":
+            return quoted(text)
+        number = float(text)
+        if not math.isfinite(number) or abs(number) >= 1e16 or number != int(number):
+            return quoted(text)
+        whole = text if text.lstrip("-").isdecimal() else str(int(number))
+        return f"/{literal(whole)}(?:\\.0)?/"
 
     def _items(self, name: str, items: Items) -> None:
         first, rest = items.first, items.rest
@@ -411,9 +416,3 @@ def slashed(regex: str) -> str:
         escaped = character == "\\" and not escaped
     return "".join(out)
 
-
-def _is_whole(text: str) -> bool:
-    if text[0] not in "-0123456789":
-        return False
-    number = float(text)
-    return math.isfinite(number) and abs(number) < 1e15 and number == int(number)

@@ -291,8 +291,7 @@ def _names_below(place: Place, lowering: Lowering, seen: set[int]) -> set[str] |
     names = set(_mapping(place, "properties"))
     parts = []
     if isinstance(schema.get("$ref"), str):
-        base = lowering.references.base_at(schema, place.base)
-        target = lowering.references.resolve(schema["$ref"], Place(schema, place.path, base))
+        target = lowering.references.resolve(schema["$ref"], place)
         if target is None:
             return None
         parts.append(target)

@@ -38,7 +38,7 @@ class Place:
     schema: Any
     path: tuple[str | int, ...]
     base: str = ""
-    """The URI that references in it are relative to."""
+    """The base URI around it; its own ``$id`` may change that inside."""
 
 
 _POINTER_STEP = re.compile("~[01]")
@@ -58,9 +58,10 @@ class References:
 
     def resolve(self, reference: str, place: Place) -> Place | None:
         """The place that a reference at a place leads to; ``None`` when it is not in here."""
-        if (reference == "#" or reference.startswith("#/")) and not place.base:
+        base = self.base_at(place.schema, place.base)
+        if (reference == "#" or reference.startswith("#/")) and not base:
             return self._pointed(Place(self.root, ()), reference[1:])
-        uri, fragment = urldefrag(urljoin(place.base, reference))
+        uri, fragment = urldefrag(_joined(base, reference))
         resource = self._resources.get(uri)
         if resource is None:
             return None
@@ -81,13 +82,13 @@ class References:
         node, path, base = start.schema, start.path, start.base
         for step in unquote(pointer).split("/")[1:]:
             step = _POINTER_STEP.sub(lambda found: "~" if found[0] == "~0" else "/", step)
+            base = self.base_at(node, base)
             if isinstance(node, dict) and step in node:
                 node, path = node[step], (*path, step)
             elif isinstance(node, list) and step.isdecimal() and int(step) < len(node):
                 node, path = node[int(step)], (*path, int(step))
             else:
                 return None
-            base = self.base_at(node, base)
         return Place(node, path, base) if isinstance(node, (dict, bool)) else None
 
     def base_at(self, schema: Any, base: str) -> str:
@@ -99,7 +100,7 @@ class References:
             return base
         if "$ref" in schema and self.draft < 2019:  # siblings of $ref are not there
             return base
-        return urldefrag(urljoin(base, given))[0]
+        return urldefrag(_joined(base, given))[0]
 
     def is_metaschema(self, reference: str) -> bool:
         """Whether a reference leads to a JSON Schema draft's own schema."""
@@ -109,7 +110,7 @@ class References:
     def _index(
         self,
     ) -> tuple[dict[str, Place], dict[tuple[str, str], Place], dict[str, int]]:
-        resources: dict[str, Place] = {"": Place(self.root, (), self.base_at(self.root, ""))}
+        resources: dict[str, Place] = {"": Place(self.root, ())}
         anchors: dict[tuple[str, str], Place] = {}
         dynamic: dict[str, int] = {}
         bases: dict[tuple[str | int, ...], str] = {}
@@ -119,7 +120,7 @@ class References:
                 "",
             )
             base = bases[path] = self.base_at(node, outer)
-            place = Place(node, path, base)
+            place = Place(node, path, outer)
             if base != outer or not path:
                 resources.setdefault(base, place)
             names = [node.get("$anchor"), node.get("$dynamicAnchor")]
@@ -144,3 +145,10 @@ class References:
     @property
     def _dynamic(self) -> dict[str, int]:
         return self._index[2]
+
+
+def _joined(base: str, reference: str) -> str:
+    """``urljoin``, for every scheme: a fragment stays in its document."""
+    if reference.startswith("#"):
+        return base.partition("#")[0] + reference
+    return urljoin(base, reference)

@@ -35,11 +35,17 @@ if TYPE_CHECKING:
 
 ENGINE_FORMATS = frozenset(
     {
-        *("date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"),
-        "uri",
+        *("date-time", "time", "date", "duration", "hostname", "ipv4", "uuid", "uri"),
     }
 )
-"""Formats that llguidance 1.9 compiles (its documentation of JSON Schema)."""
+"""Formats that llguidance 1.9 compiles (its documentation of JSON Schema), but for two that it
+takes more narrowly than their RFCs do."""
+LOOSE_FORMATS = {
+    "email": r"^(?:[^@\s\\\"(),:;<>\[\]]+|\"[^\"]*\")@(?:[^@\s\[\]]+|\[[0-9A-Za-z:.]+\])$",
+    "ipv6": r"^[0-9A-Fa-f:]{2,39}(?::[0-9]{1,3}(?:\.[0-9]{1,3}){3})?$",
+}
+"""Patterns that all of a format's texts match, and some others: RFC 5321 (quoted local parts,
+address literals), RFC 4291 (a tail in IPv4's notation)."""
 CHECKED_FORMATS = frozenset(
     {
         *("idn-email", "idn-hostname", "uri-reference", "iri", "iri-reference", "uri-template"),
@@ -83,7 +89,7 @@ def lower_string(places: Sequence[Place], lowering: Lowering) -> Body:
             if count is not None and count > MAX_LENGTH:
                 lowering.left(place, keyword, f"counted up to {MAX_LENGTH}")
         _collect_pattern(place, patterns, lowering)
-        _collect_format(place, formats, lowering)
+        _collect_format(place, formats, patterns, lowering)
         if schema.get(RULES):
             lowering.left(place, RULES, "; ".join(map(str, schema[RULES])))
     if most is not None and whence is not None and least > most:
@@ -147,12 +153,17 @@ def _collect_pattern(place: Place, patterns: dict[str, None], lowering: Lowering
         patterns[f"^(?:{found.regex})$"] = None
 
 
-def _collect_format(place: Place, formats: dict[str, None], lowering: Lowering) -> None:
+def _collect_format(
+    place: Place, formats: dict[str, None], patterns: dict[str, None], lowering: Lowering
+) -> None:
     named = place.schema.get("format")
     if not isinstance(named, str) or place.schema.get("pattern") in SPELLED_OUT or named == DECIMAL:
         return
     if named in ENGINE_FORMATS:
         formats[named] = None
+    elif named in LOOSE_FORMATS:
+        patterns[LOOSE_FORMATS[named]] = None
+        lowering.left(place, "format", f"the grammar lets more through than {named}")
     elif named in CHECKED_FORMATS:
         lowering.left(place, "format", f"the engine does not know {named}")
 
