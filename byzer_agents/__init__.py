@@ -21,6 +21,9 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from byzer_agents.attempts import Attempt as Attempt
     from byzer_agents.attempts import OutputInvalid as OutputInvalid
+    from byzer_agents.choices import Choice as Choice
+    from byzer_agents.choosing import achoose as achoose
+    from byzer_agents.choosing import choose as choose
     from byzer_agents.client import ByzerLLM as ByzerLLM
     from byzer_agents.extraction import aextract as aextract
     from byzer_agents.extraction import extract as extract
@@ -71,6 +74,8 @@ _HOME = {
     name: module
     for module, names in {
         "byzer_agents.attempts": ("Attempt", "OutputInvalid"),
+        "byzer_agents.choices": ("Choice",),
+        "byzer_agents.choosing": ("achoose", "choose"),
         "byzer_agents.client": ("ByzerLLM",),
         "byzer_agents.extraction": ("aextract", "extract"),
         "byzer_agents.later": ("Agent", "llm_impl", "prompt"),

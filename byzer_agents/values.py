@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Collection, Generator, Iterator, Mapping, Set
 from contextlib import aclosing, closing
 from dataclasses import replace
@@ -25,9 +26,16 @@ from byzer_agents.chatting import (
     typed,
     value_contract,
 )
+from byzer_agents.choices import Choice, Question
 from byzer_agents.text import TextCalls
 from byzer_agents.watching import ItemWatch, ValueWatch, awatched, watched
-from runtime import ChatModel, GenerationParams, InvalidParameter
+from runtime import (
+    ChatModel,
+    ChatRequest,
+    FeatureNotAvailable,
+    GenerationParams,
+    InvalidParameter,
+)
 from structured import OutputSchema, output_schema
 from structured.partial import Partial
 
@@ -117,6 +125,43 @@ class ValueCalls(TextCalls):
             async for shown in stream:
                 if not isinstance(shown, TypedReply):
                     yield shown
+
+    def choose(
+        self, type_or_options: type[T] | Any, text: str, **options: Unpack[ValueOptions]
+    ) -> Choice[T]:
+        """See :func:`byzer_agents.choose`."""
+        question, plan, request = self._question(type_or_options, text, options)
+        try:
+            scores = plan.model.score(request, [option.text for option in question.options])
+        except FeatureNotAvailable:
+            scores = ()
+        if scores and (choice := Choice.of(question.options, scores)) is not None:
+            return choice
+        steps = extraction_steps(plan, question.schema, text, options.get("instructions", ""))
+        return Choice(question.chosen(drive(plan.model, steps).value), None, None)
+
+    async def achoose(
+        self, type_or_options: type[T] | Any, text: str, **options: Unpack[ValueOptions]
+    ) -> Choice[T]:
+        """:meth:`choose` for an event loop."""
+        question, plan, request = self._question(type_or_options, text, options)
+        texts = [option.text for option in question.options]
+        try:
+            scores = await asyncio.to_thread(plan.model.score, request, texts)
+        except FeatureNotAvailable:
+            scores = ()
+        if scores and (choice := Choice.of(question.options, scores)) is not None:
+            return choice
+        steps = extraction_steps(plan, question.schema, text, options.get("instructions", ""))
+        return Choice(question.chosen((await adrive(plan.model, steps)).value), None, None)
+
+    def _question(
+        self, type_or_options: Any, text: str, options: ValueOptions
+    ) -> tuple[Question[Any], Plan, ChatRequest]:
+        question = Question.of(type_or_options, options.get("context"))
+        plan, schema = self._settle(question.schema, options)
+        messages = extraction_messages(schema, text, options.get("instructions", ""))
+        return question, plan, plan.request(messages)
 
     def _items(
         self, type_: Any, text: str, options: ValueOptions
