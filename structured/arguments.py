@@ -11,10 +11,11 @@ import pydantic
 import typing_extensions
 
 from structured.errors import ToolDefinitionError, ValidationFailed, Violation, json_path, shorten
-from structured.json_schema import JsonSchema, SchemaGenerator, closed
+from structured.json_schema import JsonSchema, closed
 from structured.keywords import UNUSABLE_TYPE
 from structured.output import type_name
 from structured.signature import Argument, definition_error
+from structured.type_schema import SchemaGenerator
 from structured.validation import violations
 
 

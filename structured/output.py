@@ -28,7 +28,8 @@ from pydantic_core import SchemaError as CoreSchemaError
 from structured.constraint import Constraint, JsonConstraint
 from structured.describe import describe
 from structured.errors import SchemaError, ValidationFailed, Violation, shorten
-from structured.json_schema import JsonSchema, SchemaGenerator, closed
+from structured.json_schema import JsonSchema, closed
+from structured.type_schema import SchemaGenerator
 from structured.validation import schema_validator, violations
 
 T = TypeVar("T")
