@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from structured.errors import Violation, json_path, shorten
@@ -23,7 +23,8 @@ def report(errors: Iterable[ValidationError], schema: Any) -> tuple[Violation, .
     """The first ``MAX_VIOLATIONS`` of a validator's errors under ``schema``, as violations.
 
     ``kind`` is the keyword that is broken. A key that may not be there is named by its own path,
-    and so are an item that may not and one that repeats another.
+    and so are an item that may not and one that repeats another. Where one choice of an ``anyOf``
+    or ``oneOf`` is meant plainly (by its type, or by a constant in it), its own rules are told.
     """
     found = (violation for error in errors for violation in _violations(error, schema))
     told: dict[Violation, None] = {}  # a schema that is reached twice says the same twice
@@ -47,7 +48,13 @@ def _violations(error: ValidationError, schema: Any) -> Iterator[Violation]:
         yield _violation([*path, name], "propertyNames", rule, name)
     elif "unexpected" in details:
         for step in details["unexpected"]:
-            yield _violation([*path, step], keyword, "False", value[step])
+            yield _violation([*path, step], keyword, shorten(_said(error, schema)), value[step])
+    elif "limit" in details:  # of additionalItems
+        for i in range(details["limit"], len(value)):
+            yield _violation([*path, i], keyword, shorten(_said(error, schema)), value[i])
+    elif meant := _meant(details.get("context", ()), len(path)):
+        for inner in meant:
+            yield from _violations(inner, schema)
     elif error.kind.name == "uniqueItems":
         for first, again in _repeated(value):
             yield _violation([*path, again], keyword, f"(item {first} is equal)", value[again])
@@ -56,8 +63,36 @@ def _violations(error: ValidationError, schema: Any) -> Iterator[Violation]:
 
 
 _DETAILED = frozenset(
-    ["required", "propertyNames", "additionalProperties", "unevaluatedProperties"]
+    [
+        "required",
+        "propertyNames",
+        "additionalProperties",
+        "unevaluatedProperties",
+        "additionalItems",
+        "anyOf",
+        "oneOf",
+    ]
 )
+
+
+def _meant(choices: Sequence[list[ValidationError]], depth: int) -> list[ValidationError]:
+    """The errors of the one choice that a value at ``depth`` was meant for; none if many could be.
+
+    A choice is out when the value's type or constant is another, or that of one of its members.
+    """
+    left = [
+        errors
+        for errors in choices
+        if not any(
+            len(error.instance_path) - depth <= _TELLING.get(error.kind.name, -1)
+            for error in errors
+        )
+    ]
+    return left[0] if len(left) == 1 and len(choices) > 1 else []
+
+
+_TELLING = {"type": 0, "falseSchema": 0, "const": 1, "enum": 1}
+"""Errors that say that another choice was meant, and how deep inside the value they may stand."""
 
 
 def _violation(path: list[str | int], keyword: str, rule: str, got: object) -> Violation:

@@ -14,10 +14,13 @@ MAX_CHECKS = 1_000_000
 """Subschemas that may have a say about one and the same value."""
 MAX_CHAIN = 100
 """Subschemas inside one another that have a say about one and the same value."""
+_FEW_REFERENCES = 37
+"""``n`` references stand for ``e ** (n / e)`` checks at the most: these for ``MAX_CHECKS``."""
 
 _LISTS = ("allOf", "anyOf", "oneOf")
 _MAPS = ("dependentSchemas", "dependencies")
 _ONES = ("not", "if", "then", "else")
+_HAVE_A_SAY = frozenset([*_LISTS, *_MAPS, *_ONES, "$ref"])
 _WORDS = ("Ref'", "$ref'", "Of'", "'not'", "'if'", "'then'", "'else'", "'depend")
 
 
@@ -32,7 +35,8 @@ def bounded(schema: Any) -> None:
         RecursionError: It is nested too deeply to be looked at.
     """
     text = repr(schema)
-    if sum(map(text.count, _WORDS)) < MAX_CHAIN // 2:  # too few to multiply
+    few = text.count("Ref'") + text.count("$ref'") < _FEW_REFERENCES
+    if few and sum(map(text.count, _WORDS)) < MAX_CHAIN:
         return
     counter = _Counter(schema)
     stack = [schema]
@@ -60,7 +64,7 @@ class _Counter:
 
     def count(self, node: Any) -> tuple[int, int]:
         """How many checks a value takes under ``node``, and how many inside one another."""
-        if not isinstance(node, dict):
+        if not isinstance(node, dict) or _HAVE_A_SAY.isdisjoint(node):
             return 1, 1
         known = self._counts.get(id(node))
         if known is None:

@@ -66,6 +66,21 @@ def test_each_broken_rule_of_a_schema_with_its_place():
             {"x": 1, "y": 2},
             "$.y: unevaluatedProperties False, got 2",
         ),
+        (
+            {"properties": {"x": {}}, "unevaluatedProperties": {"type": "null"}},
+            {"x": 1, "y": 2},
+            "$.y: unevaluatedProperties {'type': 'null'}, got 2",
+        ),
+        (
+            {"$schema": DRAFT_7, "items": [{}], "additionalItems": False},
+            [1, 2],
+            "$[1]: additionalItems False, got 2",
+        ),
+        (
+            {"prefixItems": [{}], "unevaluatedItems": False},
+            [1, 2],
+            "$: unevaluatedItems False, got [1, 2]",
+        ),
         ({"patternProperties": {"^y": False}}, {"y": 2}, "$.y: patternProperties False, got 2"),
         ({"properties": {"y": False}}, {"y": 2}, "$.y: properties False, got 2"),
         ({"properties": {"properties": False}}, {"properties": 2},
@@ -78,13 +93,27 @@ def test_each_broken_rule_of_a_schema_with_its_place():
         ({"contains": {"const": 1}, "minContains": 2}, [1], "$: minContains 2, got [1]"),
         ({"$defs": {"d": {"const": 1}}, "items": {"$ref": "#/$defs/d"}}, [2],
          "$[0]: const 1, got 2"),
-        ({"anyOf": [{"type": "null"}, {"minimum": 3}]}, 1,
-         "$: anyOf [{'type': 'null'}, {'minimum': 3}], got 1"),
+        ({"anyOf": [{"minimum": 4}, {"minimum": 3}]}, 1,
+         "$: anyOf [{'minimum': 4}, {'minimum': 3}], got 1"),
         (False, 1, "$: false False, got 1"),
     ],
 )  # fmt: skip
 def test_a_violation_names_the_offending_value_and_the_rule(schema: Any, value: Any, said: str):
     assert [str(violation) for violation in schema_validator(schema)(value)] == [said]
+
+
+def test_the_choice_that_was_meant_says_what_is_wrong():
+    point = {"properties": {"kind": {"const": "point"}, "x": {"type": "integer"}}}
+    circle = {"properties": {"kind": {"const": "circle"}, "r": {"type": "integer"}}}
+    for keyword in ("anyOf", "oneOf"):
+        shapes = {"items": {keyword: [{"type": "null"}, {**point, "type": "object"}, circle]}}
+        assert found(shapes, [{"kind": "point", "x": "1"}]) == [("$[0].x", "type")]
+        assert found(shapes, [{"kind": "circle", "r": "1"}]) == [("$[0].r", "type")]
+        assert found(shapes, [{"kind": "square"}]) == [("$[0]", keyword)]
+        assert found({keyword: [{"minimum": 3}, {"minimum": 4}]}, 1) == [("$", keyword)]
+    assert found({"oneOf": [{"type": "integer"}, {"minimum": 0}]}, 1) == [("$", "oneOf")]
+    deep = {"anyOf": [{"anyOf": [{"type": "null"}, {"maxItems": 1}]}, {"type": "string"}]}
+    assert found(deep, [1, 2]) == [("$", "maxItems")]
 
 
 def test_one_is_not_true_but_one_point_nought():

@@ -13,7 +13,7 @@ COMMAND = "python -m tests.structured.json_schema_suite --update"
 
 
 def recorded() -> dict[str, Any]:
-    """What was reached before: ``{draft: {judge: {"files": {file: "right/total"}, "wrong": ids}}}``."""
+    """What was reached: ``{draft: {judge: {"files": {file: "right/total"}, "wrong": ids}}}``."""
     found: dict[str, Any] = json.loads(FILE.read_text("utf-8"))
     return found
 
