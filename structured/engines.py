@@ -33,7 +33,23 @@ def _llguidance() -> Engine:
     return LLGuidanceEngine()
 
 
-_MAKERS: dict[str, Callable[[], Engine]] = {DEFAULT: _llguidance}
+def _xgrammar() -> Engine:
+    from structured.xgrammar_engine import XGrammarEngine
+
+    return XGrammarEngine()
+
+
+def _outlines() -> Engine:
+    from structured.outlines_engine import OutlinesEngine
+
+    return OutlinesEngine()
+
+
+_MAKERS: dict[str, Callable[[], Engine]] = {
+    DEFAULT: _llguidance,
+    "xgrammar": _xgrammar,
+    "outlines": _outlines,
+}
 ENGINES = tuple(_MAKERS)
 """The names, the default first."""
 
