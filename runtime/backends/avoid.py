@@ -8,7 +8,7 @@ The likeliest of all is taken. One forward pass over the rejected texts tells ev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from runtime.backends.pieces import Pieces, bits_of
@@ -39,13 +39,12 @@ class Avoided:
         """Whether one of the texts begins with what was written."""
         return any(text.startswith(written) for text in self._texts)
 
-    def ending(self, written: bytes, dead: Callable[[int], bool]) -> int:
-        """Tokens that complete one of the texts and end the value.
+    def complete(self, written: bytes) -> bool:
+        """Whether one of the texts is what was written."""
+        return written in self._texts
 
-        Args:
-            written: What was written so far.
-            dead: Whether after a token nothing but the end of the value may come.
-        """
+    def ending(self, written: bytes) -> int:
+        """Tokens that complete one of the texts and end the value."""
         bits = 0
         for text in self._texts:
             if not text.startswith(written):
@@ -54,10 +53,8 @@ class Avoided:
             if not rest:
                 bits |= self.ends
                 continue
-            for token in self._pieces.beginning_with(rest):
-                after = self._pieces[token][len(rest) :]
-                if after[0] in _ENDS if after else dead(token):
-                    bits |= 1 << token
+            for byte in _ENDS:
+                bits |= bits_of(self._pieces.beginning_with(rest + bytes([byte])))
         return bits
 
     def staying(self, written: bytes) -> int:

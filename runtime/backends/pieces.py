@@ -26,6 +26,11 @@ def ranges_in(bits: int) -> list[tuple[int, int]]:
     return [(run.start(), run.end() - 1) for run in _RUN.finditer(bin(bits)[:1:-1])]
 
 
+def tokens_in(bits: int) -> list[int]:
+    """The tokens of a set, in order."""
+    return [token for first, last in ranges_in(bits) for token in range(first, last + 1)]
+
+
 class Pieces:
     """The bytes of every token. Immutable, shared between threads."""
 

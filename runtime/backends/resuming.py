@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from runtime.backends.avoid import Avoided
-from runtime.backends.pieces import Pieces, bits_of
+from runtime.backends.pieces import Pieces, bits_of, tokens_in
 from runtime.chat import Resumption
 from structured.engine import Matcher
 from structured.errors import ConstraintError, shorten
@@ -196,19 +196,31 @@ class Resumed:
         return bits
 
     def forbidden(self) -> int:
-        """The tokens that would end a text to avoid."""
-        return self._avoided.ending(self._written, self._dead)
+        """The tokens that end a text to avoid, or after which nothing else would be left."""
+        return self._forbidden({})
+
+    def _forbidden(self, known: dict[bytes, bool]) -> int:
+        bits = self._avoided.ending(self._written)
+        allowed = self.allowed() & ~bits
+        for token in tokens_in(allowed & self.staying()):
+            after = self.copy()
+            if after.accept([token]) == 1 and not after._leads_on(known):
+                bits |= 1 << token
+        return bits
+
+    def _leads_on(self, known: dict[bytes, bool]) -> bool:
+        """Whether any text is left that is not to be avoided. ``known``: by what was written."""
+        if self._written not in known:
+            if self.finished:
+                found = not self._avoided.complete(self._written)
+            else:
+                found = bool(self.allowed() & ~self._forbidden(known))
+            known[self._written] = found
+        return known[self._written]
 
     def staying(self) -> int:
         """The tokens that spell a text to avoid a bit further."""
         return self._avoided.staying(self._written)
-
-    def _dead(self, token: int) -> bool:
-        """Whether after ``token`` nothing could come but the end of the value."""
-        after = self.copy()
-        if after.accept([token]) != 1:
-            return False
-        return after.finished or not after.allowed() & ~self._avoided.ends
 
     def mask(self) -> bytes:
         """One bit per token. Where a text to avoid can be left, it is."""

@@ -71,7 +71,7 @@ class _Reading:
         self.logits: Any = None
         """Those after the prompt, once it is read."""
         self._forward = forward
-        self._plain = batch.plain
+        self._batch = batch
         self._prefixes = prefixes
         self._tries = list(job.tries)
         self._read, layers = prefixes.find(job.prompt) if batch.plain else (0, [])
@@ -89,7 +89,14 @@ class _Reading:
         if self.logits is None:
             return self._read_prompt(count)
         trie = self._tries.pop(0)
-        more = read_trie(self._forward, self.cache, self._read, trie, plain=self._plain)
+        more = read_trie(
+            self._forward,
+            self.cache,
+            self._read,
+            trie,
+            plain=self._batch.plain,
+            ragged=self._batch.ragged,
+        )
         self.job.look(trie, torch.cat([self.logits[None], more]), model)
         return len(trie)
 
@@ -100,7 +107,7 @@ class _Reading:
         self._read += len(piece)
         if self._read == len(self.job.prompt):
             self.logits = logits[0]
-            if self._plain:  # what comes after makes new tensors, so these stay as they are
+            if self._batch.plain:  # what comes after makes new tensors, so these stay as they are
                 layers = [(layer.keys, layer.values) for layer in self.cache.layers]
                 self._prefixes.keep(self.job.prompt, layers)
         return len(piece)

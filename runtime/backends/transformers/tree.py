@@ -11,7 +11,9 @@ from runtime.backends.transformers.forward import Forward
 from runtime.backends.trie import Trie
 
 
-def read_trie(forward: Forward, cache: Any, start: int, trie: Trie, *, plain: bool) -> Any:
+def read_trie(
+    forward: Forward, cache: Any, start: int, trie: Trie, *, plain: bool, ragged: bool
+) -> Any:
     """The logits after each of a trie's nodes but the root.
 
     Where the cache holds plain keys and values, all nodes are read in one pass: each sees the
@@ -23,12 +25,13 @@ def read_trie(forward: Forward, cache: Any, start: int, trie: Trie, *, plain: bo
         start: How many tokens those are.
         trie: At least one node below the root.
         plain: Whether the cache holds plain keys and values, and the model takes masks.
+        ragged: Whether the model can go on by several tokens at once.
 
     Returns:
         float32 tensor [nodes - 1, vocabulary].
     """
     if not plain:
-        return _path_by_path(forward, cache, start, trie)
+        return _path_by_path(forward, cache, start, trie, at_once=ragged)
     device, count = forward.device, len(trie) - 1
     seen = torch.zeros((count, start + count), dtype=torch.bool)
     seen[:, :start] = True
@@ -52,13 +55,18 @@ def read_trie(forward: Forward, cache: Any, start: int, trie: Trie, *, plain: bo
     return logits
 
 
-def _path_by_path(forward: Forward, cache: Any, start: int, trie: Trie) -> Any:
+def _path_by_path(forward: Forward, cache: Any, start: int, trie: Trie, *, at_once: bool) -> Any:
     rows: dict[int, Any] = {}
     for leaf in range(1, len(trie)):
         if trie.children[leaf]:
             continue
         path = trie.path(leaf)
         ids = torch.tensor([[trie.tokens[node] for node in path]], device=forward.device)
-        logits = forward.every(ids, copy.deepcopy(cache), start=start)
+        own = copy.deepcopy(cache)
+        if at_once:
+            logits = forward.every(ids, own, start=start)
+        else:
+            steps = [forward(ids[:, i : i + 1], own, start=start + i) for i in range(len(path))]
+            logits = torch.cat(steps)
         rows.update(zip(path, logits, strict=True))
     return torch.stack([rows[node] for node in range(1, len(trie))])
