@@ -1,12 +1,14 @@
 """Repair by rollback: what is good of a rejected reply is kept, and nothing is tried twice."""
 
 import asyncio
-from typing import Annotated
+from itertools import pairwise
+from typing import Annotated, Literal
 
 import pytest
-from pydantic import AfterValidator, BaseModel, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, Field, field_validator, model_validator
 
 from byzer_agents import ConstraintError, OutputInvalid, aextract, extract
+from byzer_agents.calls import drive
 from byzer_agents.chatting import Plan, extraction_steps
 from byzer_agents.configuration import ModelSetup
 from byzer_agents.testing import ScriptedModel
@@ -36,6 +38,12 @@ class Span(BaseModel):
         if self.start >= self.end:
             raise ValueError("the end is not after the start")
         return self
+
+
+def unique(items: list[str]) -> list[str]:
+    if len(set(items)) < len(items):
+        raise ValueError("repeated")
+    return items
 
 
 def resumptions(model):
@@ -94,11 +102,6 @@ def test_a_rule_across_fields_goes_one_field_further_back_each_time():
 
 
 def test_items_that_repeat_are_told_apart_from_all_before_them():
-    def unique(items: list[str]) -> list[str]:
-        if len(set(items)) < len(items):
-            raise ValueError("repeated")
-        return items
-
     with own('["a","b","a","c"]', '["a","b","d","b"]', '["a","b","d"]') as model:
         assert extract(Annotated[list[str], AfterValidator(unique)], "text", model=model) == [
             *("a", "b", "d")
@@ -161,7 +164,7 @@ def test_a_model_that_writes_what_it_is_kept_from_is_not_sent_there_again():
             return '{"label":"a","number":1}'
 
     model = Stubborn(resumes=True)
-    with pytest.raises(OutputInvalid) as caught:
+    with pytest.raises(OutputInvalid):
         extract(Even, "text", model=model, max_attempts=1)
     assert [r and (r.text, r.avoid) for r in resumptions(model)] == [
         None,
@@ -279,3 +282,95 @@ def test_the_engine_is_asked_for_by_name():
     with own("1") as model:
         extract(int, "text", model=model, engine="xgrammar")
     assert model.requests[0].engine == "xgrammar"
+
+
+# -- on the real model -----------------------------------------------------------------------
+
+
+class Resident(BaseModel):
+    name: str
+    age: int
+    city: str
+
+    @field_validator("age")
+    @classmethod
+    def _not_42(cls, age: int) -> int:
+        if age == 42:
+            raise ValueError("42 is taken")
+        return age
+
+
+class Period(BaseModel):
+    start: int
+    end: int
+
+    @model_validator(mode="after")
+    def _ordered(self):
+        if self.end <= self.start:
+            raise ValueError("the end is not after the start")
+        return self
+
+
+def reply_of(llm, type_, text):
+    plan, schema = llm._settle(type_, {})
+    return drive(plan.model, extraction_steps(plan, schema, text, ""))
+
+
+@pytest.mark.model
+class TestOnTheQuickstartModel:
+    def test_a_field_that_its_validator_rejects(self, llm):
+        reply = reply_of(llm, Resident, "Bob is 42 years old and lives in Berlin.")
+        assert (reply.value.name, reply.value.city) == ("Bob", "Berlin")
+        assert reply.value.age != 42
+        [first] = reply.attempts
+        assert (first.kind, reply.kind) == ("first", "rollback")
+        kept = '{"name":"Bob","age":'
+        assert first.text.startswith(f"{kept}42,")
+        assert reply.reply.text.startswith(kept)
+        # Only what comes after it is generated: an age, a city.
+        new = len(llm.tokenize("chat", reply.reply.text[len(kept) :]))
+        assert reply.reply.usage.output_tokens <= new + 3 < first.usage.output_tokens
+
+    @pytest.mark.parametrize(
+        "type_",
+        [
+            Annotated[list[str], AfterValidator(unique), Field(min_length=3, max_length=5)],
+            Annotated[set[str], Field(min_length=3, max_length=5)],
+            {
+                "type": "array",
+                "items": {"type": "string"},
+                "minItems": 3,
+                "maxItems": 5,
+                "uniqueItems": True,
+            },
+        ],
+    )
+    def test_items_that_repeat(self, llm, type_):
+        reply = reply_of(llm, type_, "apple, apple, apple, pear, apple")
+        assert 3 <= len(set(reply.value)) == len(reply.value) <= 5
+        assert reply.attempts, "the model is to write something twice, or this tests nothing"
+        assert {attempt.kind for attempt in reply.attempts[1:]} <= {"rollback"}
+        for before, after in pairwise([*(a.text for a in reply.attempts), reply.reply.text]):
+            assert after.startswith(before[: before.index(",")])
+
+    def test_a_rule_across_fields(self, llm):
+        reply = reply_of(llm, Period, "1918, 1914")
+        assert reply.attempts[0].text == '{"start":1918,"end":1914}'
+        assert reply.value.start < reply.value.end
+        assert reply.reply.text.startswith('{"start":')
+        assert reply.reply.usage.output_tokens < reply.attempts[0].usage.output_tokens
+
+    def test_where_no_value_is_good(self, llm):
+        """Every value is rejected: the choices run out, then the budget; all of it is told."""
+
+        def never(word: str) -> str:
+            raise ValueError("no")
+
+        Never = Annotated[Literal["a", "b"], AfterValidator(never)]
+        with pytest.raises(OutputInvalid) as caught:
+            llm.extract(Never, "a or b", max_attempts=2)
+        texts = [attempt.text for attempt in caught.value.attempts]
+        kinds = [attempt.kind for attempt in caught.value.attempts]
+        assert sorted(texts[:2]) == ['"a"', '"b"']
+        assert kinds[:3] == ["first", "rollback", "reask"]
+        assert caught.value.usage.output_tokens >= len(texts)

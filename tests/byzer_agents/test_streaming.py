@@ -288,3 +288,48 @@ def test_a_long_reply_takes_linear_time():
 
     seconds(300)
     assert seconds(6000) < 60 * seconds(300)  # 180 kB; quadratic: 400
+
+
+# -- on the real model -----------------------------------------------------------------------
+
+
+@pytest.mark.model
+class TestOnTheQuickstartModel:
+    @pytest.mark.parametrize("strings", [False, True])
+    def test_the_same_value_as_without_streaming(self, llm, strings):
+        text = "Bob is 42 years old. His friend Al is 40."
+        *partials, value = llm.stream_extract(list[Person], text, partial_strings=strings)
+        assert value == llm.extract(list[Person], text)
+        assert partials
+        assert all(isinstance(partial, Partial) for partial in partials)
+        names = [partial[0].get("name") for partial in partials if len(partial)]
+        assert names[-1] == value[0].name
+        if strings:
+            assert len(partials) > 2 * len(value)
+
+    def test_the_same_items_as_without_streaming(self, llm):
+        text = "apple, pear, plum"
+        Fruits = Annotated[list[str], Field(min_length=2, max_length=5)]
+        assert list(llm.stream_items(Fruits, text)) == llm.extract(Fruits, text)
+
+    def test_a_rejected_item_stops_the_reply_and_is_written_anew(self, llm):
+        def no_pear(fruit: str) -> str:
+            if fruit == "pear":
+                raise ValueError("no pears")
+            return fruit
+
+        Fruits = Annotated[
+            list[Annotated[str, AfterValidator(no_pear)]], Field(min_length=3, max_length=3)
+        ]
+        text = "apple, pear, plum"
+        items = list(llm.stream_items(Fruits, text))
+        assert len(items) == 3
+        assert items[0] == "apple"
+        assert "pear" not in items
+        assert items == llm.extract(Fruits, text)
+
+    def test_asynchronously(self, llm):
+        async def fruits():
+            return [one async for one in llm.astream_items(list[int], "1, 2, 3")]
+
+        assert asyncio.run(fruits()) == llm.extract(list[int], "1, 2, 3")
