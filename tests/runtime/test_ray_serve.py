@@ -43,6 +43,7 @@ from runtime import (
     Usage,
     WorkerDied,
 )
+from runtime.chat import Resumption
 from runtime.ray_serve import QueueFull, RayHost, RayModel, bridge
 from runtime.ray_serve.applications import serves
 from runtime.ray_serve.cluster import NoCluster
@@ -51,7 +52,7 @@ from runtime.ray_serve.failures import LoadFailed, deploy_error
 from runtime.ray_serve.names import application_name, deployment_name
 from runtime.store import ModelNotFound
 from structured import ByzerError, ConstraintError
-from structured.constraint import RegexConstraint
+from structured.constraint import ChoiceConstraint, RegexConstraint
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")
 ROOT = Path(__file__).resolve().parents[2]
@@ -310,6 +311,20 @@ class TestAnswers:
         assert model.tokenize(text) == llm.model().tokenize(text)
         messages = (Message("user", "你好"),)
         assert model.apply_chat_template(messages) == llm.model().apply_chat_template(messages)
+
+    def test_replies_go_on_and_options_are_scored(self, model, llm):
+        words = ChoiceConstraint(options=("red", "redder", "blue"))
+        asked = replace(request(ignore_eos=False), constraint=words)
+        reply = model.generate(replace(asked, resume=Resumption("re", ("d",))))
+        assert reply.text == "redder"
+        deltas = list(model.stream(replace(asked, resume=Resumption("", ("red", "redder")))))
+        assert "".join(delta.text for delta in deltas) == "blue"
+        scores = model.score(asked, words.options)
+        assert scores == pytest.approx(llm.model().score(asked, words.options), abs=1)
+        with pytest.raises(InvalidParameter, match="different texts"):
+            model.score(asked, ("red", "red"))
+        with pytest.raises(InvalidParameter, match="engine"):
+            model.generate(replace(asked, engine="outlines"))
 
     def test_a_reply_says_when_it_came_as_seen_from_here(self, model):
         started = time.perf_counter()
