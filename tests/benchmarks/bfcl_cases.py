@@ -106,7 +106,8 @@ def tools(case: Case) -> list[dict[str, Any]]:
     * Names keep their dots; BFCL makes them ``_``, because OpenAI takes no dots.
     * An ``enum`` beside an array type is about the items. One whose values are not of the type
       beside it (``boolean`` with ``"dontcare"``) could never be met: either of the two will do.
-    * A parameter takes its default also where its type or ``enum`` leaves it out.
+    * A parameter takes its default also where its ``enum`` leaves it out, and ``null`` where that
+      is its default.
     """
     return [_tool(function, _language(case.category)) for function in case.functions]
 
@@ -165,13 +166,10 @@ def _json_schema(schema: Any) -> Any:
         converted["items"] = _json_schema(schema["items"])
     if any(not _is_a(converted["type"], value) for value in schema.get("enum", ())):
         _settle(converted)
-    if "default" in schema and not _allows(converted, schema["default"]):
-        return {"anyOf": [converted, {"const": schema["default"]}], **_said(converted)}
+    default = schema.get("default", "")
+    if default is None or ("enum" in converted and default not in ("", *converted["enum"])):
+        return {"anyOf": [converted, {"const": default}], **_said(converted)}
     return converted
-
-
-def _allows(schema: dict[str, Any], value: Any) -> bool:
-    return _is_a(schema.get("type", ""), value) and value in schema.get("enum", [value])
 
 
 def _said(schema: dict[str, Any]) -> dict[str, Any]:
