@@ -31,7 +31,7 @@ _LATE |= {"then": 7, "else": 7, "examples": 6}
 _MAX_CLAUSES = 32
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Choice:
     """One of several options holds, each a conjunction of its own."""
 

@@ -194,7 +194,9 @@ class Emitter:
         self.lines.append(f'{name}: "[" {inside} "]"')
 
     def _pair(self, member: Member) -> str:
-        return f"{quoted(canonical(member.name) + ':')} {self._names[member.value]}"
+        # Two lexemes: of `"a":` in one, the lexer would hold that it is longer than any string, and
+        # so forget the branch of a union in which `"a"` is just some name.
+        return f'{quoted(canonical(member.name))} ":" {self._names[member.value]}'
 
     def _other_pairs(self, fields: Fields) -> list[str]:
         return [
@@ -415,4 +417,3 @@ def slashed(regex: str) -> str:
         out.append("\\n" if character == "\n" else character)
         escaped = character == "\\" and not escaped
     return "".join(out)
-

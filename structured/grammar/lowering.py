@@ -213,7 +213,8 @@ class Lowering:
 
     def _of_types(self, places: Sequence[Place], types: set[str], conjunction: Conjunction) -> Body:
         options: list[Node] = []
-        if types == ALL_TYPES and not any(_says_something(place) for place in places):
+        silent = not any(_says_something(place) for place in places)
+        if types == ALL_TYPES and silent and not (conjunction.clauses or conjunction.blocked):
             return Anything()
         for type_ in ("object", "array", "string", "number", "integer", "boolean", "null"):
             if type_ not in types or (type_ == "integer" and "number" in types):
@@ -243,6 +244,7 @@ class Lowering:
             return Either(tuple(dict.fromkeys(options)))
         open_ = [_Alternative(conjunction, {})]
         done: list[_Alternative] = []
+        made: dict[Choice, None] = {}
         while open_:
             alternative = open_.pop()
             choices = alternative.conjunction.choices.values()
@@ -257,11 +259,12 @@ class Lowering:
                 del alternative.conjunction.choices[choice.key]
                 open_.append(alternative)
                 continue
+            made[choice] = None
             open_ += self._made_choice(alternative, choice)[::-1]
-        for choice in conjunction.choices.values():
+        for choice in made:
             if choice.keyword == "oneOf":
                 self._exclude(choice, done)
-        nodes = [self._node(made.conjunction.key, made.conjunction) for made in done]
+        nodes = [self._node(each.conjunction.key, each.conjunction) for each in done]
         return Either(tuple(dict.fromkeys(nodes)))
 
     def _made_choice(self, alternative: _Alternative, choice: Choice) -> list[_Alternative]:
@@ -276,11 +279,10 @@ class Lowering:
     def _exclude(self, choice: Choice, done: Sequence[_Alternative]) -> None:
         """Have it looked at whether two options of a ``oneOf`` can hold together."""
         groups: dict[int, list[Node]] = {}
-        for made in done:
-            if choice.key not in made.taken:
-                return  # it was left to the validator as a whole
-            node = self._node(made.conjunction.key, made.conjunction)
-            groups.setdefault(made.taken[choice.key], []).append(node)
+        for alternative in done:
+            if choice.key in alternative.taken:
+                node = self._node(alternative.conjunction.key, alternative.conjunction)
+                groups.setdefault(alternative.taken[choice.key], []).append(node)
         self._exclusive.append((choice, tuple(Node(Either(tuple(g))) for g in groups.values())))
 
 

@@ -32,6 +32,7 @@ _KEYWORDS = frozenset(
         *("minProperties", "maxProperties", "unevaluatedProperties"),
     }
 )
+_ESCAPED = "names that JSON writes with a backslash are checked afterwards"
 MAX_COUNT = 1_000
 """Members that a grammar counts."""
 
@@ -161,10 +162,14 @@ def _others(
         if regex is None or not regex.exact:
             lowering.left(main, "patternProperties", f"names like {pattern!r} are checked after")
         keys = Keys() if regex is None else Keys((regex.regex,), escaped=regex.wide)
+        if keys.escaped:
+            lowering.left(main, "patternProperties", _ESCAPED)
         found.append((names.narrowed(keys), value))
     other = main.schema.get("additionalProperties", True)
     if other is not False:
         parts = [lowering.child(main, "additionalProperties")] if other not in (True, {}) else []
+        if inside:
+            lowering.left(main, "patternProperties", _ESCAPED)
         without = tuple(regex.regex for regex in inside if regex is not None and regex.exact)
         keys = names.narrowed(Keys(excluded=without))
         found.append((keys, lowering.node([*parts, *additional])))
@@ -226,6 +231,8 @@ class _Names:
                 if keyword == "format" and (spelled_out or value == DECIMAL):
                     continue
                 loose = not self._take(keyword, value, lowering) or loose
+        if self._least or self._most is not None or (self.keys.patterns and self.keys.escaped):
+            lowering.left(place, "propertyNames", _ESCAPED)
         if loose:
             lowering.left(place, "propertyNames", "names are checked afterwards")
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from llguidance import LLMatcher
 
@@ -55,6 +55,9 @@ CHECKED_FORMATS = frozenset(
 """Formats beside these that validators check."""
 MAX_LENGTH = 10_000
 """Characters of a text that a grammar counts."""
+MAX_LENGTH_BESIDE_PATTERN = 128
+"""The same beside a pattern or a format: an automaton has each of the pattern's states once for
+every count (an e-mail address of at most 1024 characters is more than llguidance takes)."""
 PLAIN_STRING = Scalar('{"type":"string"}')
 PLAIN_NUMBER = Scalar('{"type":"number"}')
 PLAIN_INTEGER = Scalar('{"type":"integer"}')
@@ -85,9 +88,6 @@ def lower_string(places: Sequence[Place], lowering: Lowering) -> Body:
             least, whence = low, place
         if high is not None and (most is None or high < most):
             most, whence = high, place
-        for keyword, count in (("minLength", low), ("maxLength", high)):
-            if count is not None and count > MAX_LENGTH:
-                lowering.left(place, keyword, f"counted up to {MAX_LENGTH}")
         _collect_pattern(place, patterns, lowering)
         _collect_format(place, formats, patterns, lowering)
         if schema.get(RULES):
@@ -95,9 +95,15 @@ def lower_string(places: Sequence[Place], lowering: Lowering) -> Body:
     if most is not None and whence is not None and least > most:
         return lowering.nothing(whence, "minLength")
     found: dict[str, Any] = {"type": "string"}
+    longest = MAX_LENGTH_BESIDE_PATTERN if patterns or formats else MAX_LENGTH
+    for keyword, count in (("minLength", least or None), ("maxLength", most)):
+        if count is not None and count > longest:
+            for place in places:
+                if keyword in place.schema:
+                    lowering.left(place, keyword, f"counted up to {longest}")
     if least:
-        found["minLength"] = min(least, MAX_LENGTH)
-    if most is not None and most <= MAX_LENGTH:
+        found["minLength"] = min(least, longest)
+    if most is not None and most <= longest:
         found["maxLength"] = most
     names = [("pattern", pattern) for pattern in patterns] + [("format", f) for f in formats]
     for keyword, value in names:
@@ -210,6 +216,8 @@ def lower_number(places: Sequence[Place], type_: str, lowering: Lowering) -> Bod
                 whence = place
         if schema.get(RULES):
             lowering.left(place, RULES, "; ".join(map(str, schema[RULES])))
+    if any(step == int(step) for step in steps):
+        type_ = "integer"  # multiples of a whole number are whole
     if type_ == "integer":
         low, high = _whole_bounds(low, high)
     if low and high and whence and (low[0], low[1] or high[1]) > (high[0], False):
@@ -242,7 +250,7 @@ def _as_json(value: Fraction) -> int | float:
     return int(value) if value.denominator == 1 else float(value)
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
@@ -279,12 +287,41 @@ def constants(
     ]
     if not values:
         return lowering.nothing(whence, keyword)
+    _own_up(values, places, lowering)
     simple = [value for value in values if not isinstance(value, (dict, list))]
     options = [lowering.literal(value) for value in values if isinstance(value, (dict, list))]
     texts = tuple(canonical(value) for value in simple)
     if not options:
         return Literals(texts)
     return Either((*([Node(Literals(texts))] if texts else []), *options))
+
+
+_ABOUT = {
+    "string": {"format", "pattern"},
+    "array": {
+        *("items", "prefixItems", "additionalItems", "minItems", "maxItems", "uniqueItems"),
+        *("contains", "unevaluatedItems"),
+    },
+    "object": {
+        *("properties", "patternProperties", "additionalProperties", "required", "propertyNames"),
+        *("minProperties", "maxProperties", "unevaluatedProperties"),
+    },
+}
+
+
+def _own_up(values: Sequence[Any], places: Sequence[Place], lowering: Lowering) -> None:
+    """Take down the keywords by which the listed values were not sifted."""
+    for type_ in {type_of(value) for value in values}:
+        type_ = "number" if type_ == "integer" else type_
+        for place in places:
+            for keyword in _ABOUT.get(type_, set()) & place.schema.keys():
+                if keyword == "pattern" and all(
+                    matches(place.schema["pattern"], value) is not None
+                    for value in values
+                    if isinstance(value, str) and isinstance(place.schema["pattern"], str)
+                ):
+                    continue
+                lowering.left(place, keyword, "the listed values are not sifted by it")
 
 
 def identity(value: Any) -> Any:
@@ -313,11 +350,24 @@ def admits(value: Any, places: Sequence[Place], types: set[str]) -> bool:
                 and matches(schema["pattern"], value) is False
             ):
                 return False
-        elif _is_number(value):
-            low, high = schema.get("minimum"), schema.get("maximum")
-            if (_is_number(low) and value < low) or (_is_number(high) and value > high):
-                return False
+        elif _is_number(value) and not _in_bounds(value, schema):
+            return False
     return True
+
+
+def _in_bounds(value: float, schema: dict[str, Any]) -> bool:
+    low, high = schema.get("minimum"), schema.get("maximum")
+    above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
+    if _is_number(low) and (value < low or (above is True and value == low)):
+        return False
+    if _is_number(high) and (value > high or (below is True and value == high)):
+        return False
+    if (_is_number(above) and value <= above) or (_is_number(below) and value >= below):
+        return False
+    step = schema.get("multipleOf")
+    if not _is_number(step) or step <= 0 or not (math.isfinite(step) and math.isfinite(value)):
+        return True
+    return (Fraction(str(value)) / Fraction(str(step))).denominator == 1
 
 
 def _whole_in(value: float, types: set[str]) -> bool:

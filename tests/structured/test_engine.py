@@ -432,7 +432,7 @@ def test_what_meets_the_schema_meets_the_relaxed_grammar(schema: Any, texts: lis
 )
 def test_rules_that_it_can_state_the_grammar_enforces(schema: Any, text: str):
     contract = OutputSchema.from_json_schema(schema)
-    assert ENGINE.check(contract.constraint) == ()
+    assert all("backslash" in left.reason for left in ENGINE.check(contract.constraint))
     assert not takes(contract.constraint, text)
 
 
