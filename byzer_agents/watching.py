@@ -164,7 +164,7 @@ class ValueWatch(Watch[Partial[T]]):
             return
         root = self._scanner.root
         growing = self._strings and piece and self._scanner.open_string is not None
-        if (completed or growing) and root is not None and not root.complete:
+        if growing or any(node is not root for node in completed):
             partial = partial_of(self._scanner, self._type, strings=self._strings)
             if partial is not None:
                 yield partial

@@ -40,7 +40,7 @@ _MISSING = frozenset(
 _KEYS = frozenset({"extra_forbidden", "additionalProperties", "unevaluatedProperties"})
 _KEY_STEP = "[key]"
 """The step by which pydantic says that it means a dict's key."""
-_MAX_AVOIDED = 32
+_MAX_AVOIDED = 8
 """Items of a list that a new one is kept from being, the nearest ones: a model reads them all."""
 
 

@@ -64,10 +64,19 @@ def test_a_text_as_it_grows():
             {"name": "Bob "},
             {"name": "Bob B. "},
             {"name": "Bob B. Bobson"},
+            {"name": "Bob B. Bobson"},  # the value
         ]
     with own("a b") as model:
         stream = stream_extract(Regex("[a-z ]+"), "text", partial_strings=True, model=model)
         assert seen(stream) == ["a ", "a b", "a b"]
+
+
+def test_the_last_part_is_shown_once_however_the_text_is_cut():
+    expected = [{"a": 1}, {"a": 1, "b": [2]}, {"a": 1, "b": [2]}, {"a": 1, "b": [2]}]
+    for text, partials in (('{"a":1, "b":[2 ] }', 3), ('{"a":1, "b":[2]}', 2)):
+        with own(text) as model:
+            shown = seen(stream_extract(dict[str, int | list[int]], "text", model=model))
+        assert shown == [*expected[:partials], {"a": 1, "b": [2]}]
 
 
 def test_scalars_come_whole():
@@ -97,7 +106,9 @@ def test_a_rejected_value_is_repaired_as_without_streaming():
     with own(*replies) as model:
         assert seen(stream_extract(Person, "text", model=model)) == [
             {"name": "Bob"},
+            {"name": "Bob", "age": 420},
             {"name": "Bob"},  # what is kept, before the rest is written anew
+            {"name": "Bob", "age": 42},
             Person(name="Bob", age=42),
         ]
     assert model.requests[1].resume == Resumption('{"name": "Bob", "age": ', ("420",))
@@ -108,6 +119,7 @@ def test_when_it_is_asked_again_it_begins_anew():
     with ScriptedModel(*replies, meta=SAAS) as model:
         assert seen(stream_extract(Person, "text", model=model)) == [
             {"name": "Bob"},
+            {"name": "Bob", "age": 420},
             {"name": "Bo"},
             {"name": "Bo", "age": 42},
             Person(name="Bo", age=42),
@@ -118,6 +130,7 @@ def test_a_text_that_is_no_json_shows_nothing_from_there_on():
     with ScriptedModel('{"name": "Bob", no "age": 1}', '{"name":"Bob","age":1}') as model:
         assert seen(stream_extract(Person, "text", model=model)) == [
             {"name": "Bob"},
+            {"name": "Bob", "age": 1},
             Person(name="Bob", age=1),
         ]
 
