@@ -22,12 +22,13 @@ from typing import (
 )
 
 import pydantic
-from pydantic_core import PydanticSerializationError, from_json
+from pydantic_core import PydanticOmit, PydanticSerializationError, from_json
 from pydantic_core import SchemaError as CoreSchemaError
 
 from structured.constraint import Constraint, JsonConstraint
 from structured.describe import describe
 from structured.errors import SchemaError, ValidationFailed, Violation, shorten
+from structured.input_form import as_written
 from structured.json_schema import JsonSchema, closed
 from structured.type_schema import SchemaGenerator
 from structured.validation import schema_validator, violations
@@ -181,7 +182,7 @@ class OutputSchema(Generic[T]):
             raise ValidationFailed(self.name, violations(error), _as_text(text)) from None
 
     def dump(self, value: T) -> Any:
-        """``value`` as JSON-able data, by alias, as a model would have written it.
+        """``value`` as JSON-able data, as its class shows itself: by alias, with what it computes.
 
         Raises:
             SchemaError: The value cannot be written as JSON.
@@ -191,15 +192,30 @@ class OutputSchema(Generic[T]):
         except (PydanticSerializationError, ValueError) as error:
             raise SchemaError(f"cannot write {shorten(value)} as JSON: {error}") from None
 
+    def as_input(self, value: T) -> Any:
+        """``value`` as JSON-able data, as a model would have written it.
+
+        That is what :meth:`validate_json` takes: under the names that are read, without what a
+        class computes, with what it does not show.
+
+        Raises:
+            SchemaError: The value cannot be written as JSON.
+        """
+        try:
+            dumped = self._adapter.dump_python(value, mode="json", by_alias=True, round_trip=True)
+            return as_written(value, dumped)
+        except (PydanticSerializationError, ValueError) as error:
+            raise SchemaError(f"cannot write {shorten(value)} as JSON: {error}") from None
+
     def dump_json(self, value: T) -> str:
-        """``value`` as compact JSON text, by alias.
+        """``value`` as compact JSON text, as a model would have written it.
 
         Raises:
             SchemaError: The value cannot be written as JSON.
         """
         try:
             text = json.dumps(
-                self.dump(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False
+                self.as_input(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False
             )
         except ValueError as error:
             raise SchemaError(f"cannot write {shorten(value)} as JSON: {error}") from None
@@ -237,6 +253,8 @@ def _build(type_: Any) -> OutputSchema[Any]:
             f"{name} has no JSON Schema: {error.message}",
             hint="use a pydantic class, a dataclass, a TypedDict, or built-in types",
         ) from None
+    except PydanticOmit:
+        raise SchemaError(f"{name} has no JSON Schema: it is left out of schemas") from None
     except (TypeError, NameError, CoreSchemaError) as error:
         raise SchemaError(f"{name} is not a type that can be validated: {error}") from None
     return OutputSchema(

@@ -24,7 +24,7 @@ _OCTAL = re.compile(r"0[0-7]{0,2}|[1-3][0-7]{2}")
 _NUMBERED = {"x": 2, "u": 4, "U": 8}
 _CONTROLS = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 _CLASSES = "dDsSwW"
-_META = frozenset(r"\.+*?()|[]{}^$#&-~")
+_META = frozenset(r"\.+*?()|[]{}^$")
 _LOOKS = {"(?=": "lookahead", "(?!": "lookahead", "(?<=": "lookbehind", "(?<!": "lookbehind"}
 _WHY_NOT = {
     "lookahead": "say what comes as a part of the pattern, or check it in a validator",
@@ -255,11 +255,12 @@ class _Reader:
         start = self.at
         char = self._take(1)
         if char != "\\":
-            return _literal(char)
+            return _in_class(char)
         if found := _PROPERTY.match(self.pattern, start):
             self.at = found.end()
             return found[0]
-        return self._escaped()
+        found_char = self._escaped()
+        return found_char if found_char[0] == "\\" else _in_class(found_char)
 
     def _leave_out(self, keyword: str, at: int) -> None:
         if not self.relax:
@@ -276,7 +277,18 @@ class _Reader:
 
 
 def _literal(char: str) -> str:
+    """A character by itself, as JavaScript, whose patterns are JSON Schema's, spells it too."""
     if char in _META:
         return f"\\{char}"
+    if char.isprintable():
+        return char
     # A line of Lark holds a pattern: nothing that breaks lines stands in it as itself.
-    return char if char.isprintable() else f"\\x{{{ord(char):x}}}"
+    code = ord(char)
+    return char if code > 0xFFFF else f"\\u{code:04x}" if code > 0xFF else f"\\x{code:02x}"
+
+
+def _in_class(char: str) -> str:
+    """A character in a class, where Rust has ``&&``, ``~~`` and ``--`` for operators."""
+    if char == "-":
+        return r"\-"
+    return f"\\x{ord(char):02x}" if char in "&~" else _literal(char)

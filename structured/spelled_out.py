@@ -53,3 +53,14 @@ def as_formatted(pattern: str) -> bool:
 
 DECIMAL = "decimal"
 """Our format of decimals; the ``pattern`` beside it says all of it."""
+
+
+_URL_SAFE = "[A-Za-z0-9_-]"
+_STANDARD = "[A-Za-z0-9+/]"
+BASE64_URL, BASE64 = (
+    # The last character before the padding has bits that no byte has; they must be zero.
+    f"^(?:{symbol}{{4}})*(?:{symbol}[AQgw]==|{symbol}{{2}}[AEIMQUYcgkosw048]=)?$"
+    for symbol in (_URL_SAFE, _STANDARD)
+)
+"""RFC 4648, with padding."""
+HEX_BYTES = f"^(?:{_HEX}{{2}})*$"

@@ -402,6 +402,10 @@ class TextSchema(OutputSchema[str]):
         """The text itself."""
         return value
 
+    def as_input(self, value: str) -> str:
+        """The text itself."""
+        return value
+
     def dump_json(self, value: str) -> str:
         """The text itself: what a model would have written."""
         return value

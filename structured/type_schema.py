@@ -9,15 +9,30 @@ validator.
 from __future__ import annotations
 
 import contextlib
+import enum
+import functools
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType, NoneType
 from typing import Any
 
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaWarningKind
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaWarningKind, WithJsonSchema
 from pydantic_core import core_schema
 
+from structured.aliases import Path, nested, path_of
 from structured.json_schema import RULES, JsonSchema
-from structured.spelled_out import DATE, DATETIMES, DECIMAL, DURATION, TIMES, UUIDS, WHOLE
+from structured.spelled_out import (
+    BASE64,
+    BASE64_URL,
+    DATE,
+    DATETIMES,
+    DECIMAL,
+    DURATION,
+    HEX_BYTES,
+    TIMES,
+    UUIDS,
+    WHOLE,
+)
 
 _KEYS = {
     "integer": f"^-?{WHOLE}$",
@@ -27,6 +42,30 @@ _KEYS = {
 """How a dict's keys of another JSON type are written as text."""
 _JSON_SCALARS = (str, int, float, NoneType)
 _NOT_RULES = ("type", "title", "description")
+_BASE64 = {"base64": BASE64, "base64url": BASE64_URL}
+_CHECKED_FORMATS = {
+    "email": "a valid e-mail address",
+    "name-email": "an e-mail address, perhaps with a name",
+    "ipv4network": "a valid IPv4 network",
+    "ipv6network": "a valid IPv6 network",
+    "ipv4interface": "a valid IPv4 interface",
+    "ipv6interface": "a valid IPv6 interface",
+    "ipvanyaddress": "a valid IP address",
+    "ipvanynetwork": "a valid IP network",
+    "ipvanyinterface": "a valid IP interface",
+    "regex": "a valid regular expression",
+    "file-path": "a file that exists",
+    "directory-path": "a directory that exists",
+    "socket-path": "a socket that exists",
+}
+"""Formats of pydantic's types, which its validators know better than any grammar."""
+_CHECKED_BY = {
+    "ByteSize._validate": "a size such as 10 MB",
+    "EncodedStr.decode_str": "an encoded text",
+    "PathType.validate_new": "a path of something new in a directory that exists",
+    "import_string": "something that Python can import",
+}
+"""Validators of pydantic's own that refuse what their type's schema allows."""
 _BOUNDS = (("ge", ">="), ("gt", ">"), ("le", "<="), ("lt", "<"))
 
 
@@ -49,13 +88,27 @@ class SchemaGenerator(GenerateJsonSchema):
             super().emit_warning(kind, detail)
 
     def generate_inner(self, schema: Any) -> JsonSchema:
-        """As pydantic does, but for terms of outlines, whose own schemas say too little."""
+        """As pydantic does, with the rules that it leaves unsaid.
+
+        Terms of outlines, whose own schemas say too little, are spelled by us.
+        """
         from structured.outlines_types import is_term, schema_in_class
 
+        rules = []
         for function in schema.get("metadata", {}).get("pydantic_js_functions", ()):
             if is_term(term := getattr(function, "__self__", None)):
                 return schema_in_class(term)
-        return super().generate_inner(schema)
+            if isinstance(term, WithJsonSchema):
+                rules.append("what the type takes, whose schema its author wrote")
+        found = _ruled(super().generate_inner(schema), rules)
+        if schema.get("type") == "function-plain" and RULES not in found:
+            found = _checked(found, schema)  # a class's own schema has replaced ours
+        named = found.get("format")
+        if named in _BASE64 and "pattern" not in found:
+            found = {**found, "pattern": _BASE64[named]}
+        if named in _CHECKED_FORMATS and RULES not in found:
+            found = _ruled(found, [_CHECKED_FORMATS[named]])
+        return found
 
     def decimal_schema(self, schema: core_schema.DecimalSchema) -> JsonSchema:
         """A decimal as a JSON string of digits: exact, where a JSON number passes through a float.
@@ -87,6 +140,28 @@ class SchemaGenerator(GenerateJsonSchema):
     def uuid_schema(self, schema: core_schema.UuidSchema) -> JsonSchema:
         """A UUID, of the version that the type asks for."""
         return {**super().uuid_schema(schema), "pattern": UUIDS[schema.get("version")]}
+
+    def bytes_schema(self, schema: core_schema.BytesSchema) -> JsonSchema:
+        """Bytes as their class wants them in JSON: text in UTF-8, base64 or hexadecimal digits.
+
+        Lengths are counted in bytes.
+        """
+        form = self._class.get("val_json_bytes", "utf8")
+        least, most = schema.get("min_length") or 0, schema.get("max_length")
+        found: JsonSchema = {"type": "string", "format": "binary"}
+        if form == "base64":
+            found = {"type": "string", "format": "base64url", "pattern": BASE64_URL}
+            low, high = -(-least // 3) * 4, None if most is None else -(-most // 3) * 4
+        elif form == "hex":
+            found = {"type": "string", "pattern": HEX_BYTES}
+            low, high = least * 2, None if most is None else most * 2
+        else:
+            low, high = -(-least // 4), most  # at most four bytes in a character
+        found |= {"minLength": low} if low else {}
+        found |= {"maxLength": high} if high is not None else {}
+        rules = [f"at least {least} bytes"] if least > 1 and form != "hex" else []
+        rules += [f"at most {most} bytes"] if most is not None and form != "hex" else []
+        return _ruled(found, rules)
 
     def str_schema(self, schema: core_schema.StringSchema) -> JsonSchema:
         """A text; lengths hold after white space is stripped, where the type strips it."""
@@ -124,6 +199,37 @@ class SchemaGenerator(GenerateJsonSchema):
         """A URL of several hosts."""
         return _ruled(super().multi_host_url_schema(schema), ["a valid URL"])
 
+    def fraction_schema(self, schema: Any) -> JsonSchema:
+        """A fraction: a number, or text such as 3/4."""
+        inherited: JsonSchema = super().fraction_schema(schema)
+        return _ruled(inherited, ["a finite fraction, such as 3/4"])
+
+    def is_subclass_schema(self, schema: core_schema.IsSubclassSchema) -> JsonSchema:
+        """None: JSON has no classes."""
+        return self.handle_invalid_for_json_schema(schema, "a class")
+
+    def chain_schema(self, schema: core_schema.ChainSchema) -> JsonSchema:
+        """What the first step takes; the others have their say."""
+        classes = [step["cls"] for step in schema["steps"] if step["type"] == "is-instance"]
+        rules = [f"what Python takes for {getattr(cls, '__name__', cls)}" for cls in classes]
+        return _ruled(super().chain_schema(schema), rules)
+
+    def function_after_schema(self, schema: Any) -> JsonSchema:
+        """What is validated before the function has its say."""
+        return _checked(super().function_after_schema(schema), schema)
+
+    def function_before_schema(self, schema: Any) -> JsonSchema:
+        """What is validated after the function has had its say."""
+        return _checked(super().function_before_schema(schema), schema)
+
+    def function_wrap_schema(self, schema: Any) -> JsonSchema:
+        """What is validated inside the function."""
+        return _checked(super().function_wrap_schema(schema), schema)
+
+    def function_plain_schema(self, schema: Any) -> JsonSchema:
+        """What the function says that it takes."""
+        return _checked(super().function_plain_schema(schema), schema)
+
     def generator_schema(self, schema: core_schema.GeneratorSchema) -> JsonSchema:
         """None: pydantic checks an iterator's items only when somebody reads them."""
         return self.handle_invalid_for_json_schema(schema, "an iterator (use a list)")
@@ -133,7 +239,10 @@ class SchemaGenerator(GenerateJsonSchema):
         values = [member.value for member in schema["members"]]
         if "missing" not in schema and not all(isinstance(v, _JSON_SCALARS) for v in values):
             return self.handle_invalid_for_json_schema(schema, f"an Enum with values {values}")
-        return super().enum_schema(schema)
+        found = super().enum_schema(schema)
+        if issubclass(schema["cls"], enum.Flag):
+            found = _flags(found, values)
+        return found
 
     def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchema:
         """An object whose keys are the texts of the dict's keys."""
@@ -162,6 +271,35 @@ class SchemaGenerator(GenerateJsonSchema):
         with self._under(schema):
             return super().typed_dict_schema(schema)
 
+    def model_fields_schema(self, schema: Any) -> JsonSchema:
+        """A class's fields, each where it is read from."""
+        fields, paths = self._placed(schema["fields"])
+        placed: Any = {**schema, "fields": fields}
+        return nested(super().model_fields_schema(placed), paths)
+
+    def dataclass_args_schema(self, schema: Any) -> JsonSchema:
+        """A dataclass's fields, but those that its constructor does not take."""
+        named = {field["name"]: field for field in schema["fields"] if field.get("init", True)}
+        fields, paths = self._placed(named)
+        placed: Any = {**schema, "fields": [*fields.values()]}
+        return nested(super().dataclass_args_schema(placed), paths)
+
+    def _placed(self, fields: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Path]]:
+        """Fields under keys of one name each, and the path that each key stands for."""
+        placed, paths = {}, {}
+        for name, field in fields.items():
+            alias = field.get("validation_alias")
+            if self._class.get("validate_by_alias") is False:
+                alias = None
+            path = path_of(alias, name)
+            by_name = self._class.get("validate_by_name", self._class.get("populate_by_name"))
+            if len(path) > 1 and by_name:
+                path = (name,)
+            key = path[0] if len(path) == 1 else "\0".join(map(str, path))
+            placed[name] = {**field, "validation_alias": key}
+            paths[str(key)] = path
+        return placed, paths
+
     @contextlib.contextmanager
     def _under(self, schema: Any) -> Iterator[None]:
         """Inside a class: its configuration says what its fields do not."""
@@ -189,7 +327,47 @@ class SchemaGenerator(GenerateJsonSchema):
 
 
 def _ruled(schema: JsonSchema, rules: list[str]) -> JsonSchema:
-    return {**schema, RULES: rules} if rules else schema
+    every = [*schema.get(RULES, ()), *rules]
+    return {**schema, RULES: every} if every else schema
+
+
+def _checked(found: JsonSchema, schema: Any) -> JsonSchema:
+    """A schema with the name of the function that has its say about the values.
+
+    Ours say what they check in the schema; of pydantic's own, most refuse nothing more.
+    """
+    function = schema["function"]["function"]
+    while isinstance(function, functools.partial):
+        function = function.func
+    module, name = (getattr(function, key, "") for key in ("__module__", "__qualname__"))
+    package = str(module).partition(".")[0]
+    if package in ("pydantic", "pydantic_core"):
+        rules = [_CHECKED_BY[name]] if name in _CHECKED_BY else []
+    elif package == "structured":
+        rules = []
+    else:
+        said = str(name).rpartition(".")[2]
+        rules = ["checked by " + (said if said.isidentifier() else "a validator")]
+    return _ruled(found, rules)
+
+
+_MOST_FLAGS = 6
+
+
+def _flags(found: JsonSchema, values: list[int]) -> JsonSchema:
+    """The values of a ``Flag``, which are those of its members together, too."""
+    every = functools.reduce(int.__or__, values, 0)
+    if len(values) <= _MOST_FLAGS:
+        sums = [functools.reduce(int.__or__, some, 0) for some in _subsets(values)]
+        return {**found, "enum": sorted(set(sums))}
+    bare = {key: value for key, value in found.items() if key != "enum"}
+    rules = [] if every == (1 << every.bit_length()) - 1 else ["flags that there are"]
+    return _ruled({**bare, "type": "integer", "minimum": 0, "maximum": every}, rules)
+
+
+def _subsets(values: list[int]) -> Iterator[tuple[int, ...]]:
+    for count in range(len(values) + 1):
+        yield from itertools.combinations(values, count)
 
 
 def _bounds(schema: Any, said: Sequence[str] = ()) -> list[str]:
