@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from threading import Lock
 
+from structured.cost import Cheap
 from structured.engine import Engine
 from structured.errors import UnknownEngine
 
@@ -13,18 +14,30 @@ DEFAULT = "llguidance"
 
 
 def engine(name: str = DEFAULT) -> Engine:
-    """The engine of this name: the same object for everybody in the process.
+    """The engine of this name, within bounds: the same object for everybody in the process.
 
     Raises:
         UnknownEngine: There is no such engine; the error lists those that there are.
         EngineNotInstalled: Its packages are missing; the error names the extra to install.
     """
-    if name not in _MAKERS:
-        raise UnknownEngine(name, known=ENGINES)
     with _lock:
         if name not in _made:
-            _made[name] = _MAKERS[name]()
+            bare = bare_engine(name)
+            from structured.bounded import BoundedEngine
+
+            _made[name] = BoundedEngine(bare, cheap=_CHEAP.get(name))
         return _made[name]
+
+
+def bare_engine(name: str) -> Engine:
+    """A new engine of this name, without bounds.
+
+    Raises:
+        UnknownEngine, EngineNotInstalled: As :func:`engine`.
+    """
+    if name not in _MAKERS:
+        raise UnknownEngine(name, known=ENGINES)
+    return _MAKERS[name]()
 
 
 def _llguidance() -> Engine:
@@ -52,6 +65,12 @@ _MAKERS: dict[str, Callable[[], Engine]] = {
 }
 ENGINES = tuple(_MAKERS)
 """The names, the default first."""
+
+_CHEAP = {
+    "xgrammar": Cheap(parts=2_000, width=200, pattern=1_000, repeats=10_000),
+    # An automaton over the whole vocabulary: seconds for what takes others a millisecond.
+    "outlines": Cheap(text=4_000, parts=150, depth=12, width=50, pattern=300, repeats=200),
+}
 
 _made: dict[str, Engine] = {}
 _lock = Lock()
