@@ -95,7 +95,11 @@ class SchemaGenerator(GenerateJsonSchema):
         from structured.outlines_types import is_term, schema_in_class
 
         rules = []
-        for function in schema.get("metadata", {}).get("pydantic_js_functions", ()):
+        noted = schema.get("metadata", {})
+        for function in (
+            *noted.get("pydantic_js_functions", ()),
+            *noted.get("pydantic_js_annotation_functions", ()),
+        ):
             if is_term(term := getattr(function, "__self__", None)):
                 return schema_in_class(term)
             if isinstance(term, WithJsonSchema):
@@ -313,6 +317,13 @@ class SchemaGenerator(GenerateJsonSchema):
         if "keys_schema" not in schema:
             return found
         names = self.generate_inner(schema["keys_schema"])
+        listed = self.resolve_ref_schema(names)
+        values = [listed["const"]] if "const" in listed else listed.get("enum", ())
+        if not all(isinstance(value, str) for value in values):
+            texts = [str(v).lower() if isinstance(v, bool) else str(v) for v in values]
+            found.pop("patternProperties", None)
+            names = {"enum": texts, RULES: ["keys as the type writes them"]}
+            return {**found, "propertyNames": names}
         kind = names.get("type")
         facts = {keyword: value for keyword, value in names.items() if keyword not in _NOT_RULES}
         if "patternProperties" in found:  # it would leave keys that do not match free
