@@ -12,8 +12,11 @@ that no grammar says     of it is kept, the rejected  each reply that was asked
 the same, and no         asked again with the broken  ``Contract.max_attempts``:    ``reask``
 rollback is left, or     rules, and only those        3 replies that are asked
 the model is a provider                               for whole, first included
-reply cut in a loop      asked again with a           the same                      ``reask``
-("1.1.1.1.1…")           repetition penalty
+reply cut in a loop      in a list whose items must   as above                      ``rollback``
+("1.1.1.1.1…")           differ: kept up to where it
+                         repeats itself; else asked                                 ``reask``
+                         again with a repetition
+                         penalty
 reply cut, no loop       taken as far as it came      no other attempt
                          where the contract accepts
                          that, else an error
@@ -49,6 +52,8 @@ from runtime import (
     Resumption,
 )
 from structured import Constraint, ConstraintError, ValidationFailed
+from structured.prefix import repetition
+from structured.scanner import scan_beginning
 
 __all__ = [
     "DEFAULT_MAX_ATTEMPTS",
@@ -84,6 +89,8 @@ class Contract(Generic[T]):
     """Replies that are asked for whole."""
     accepts_cut: bool = False
     """Whether a reply that was cut inside its last text is taken as far as it came."""
+    distinct: bool = False
+    """Whether there are lists in it whose items must differ."""
     repairs: int = 0
     """Rollbacks for each of these replies. Needs violations whose paths begin at the reply's
     root."""
@@ -219,12 +226,23 @@ class _Call(Generic[T]):
         looping = _LOOP.search(reply.text[-1000:]) is not None
         if not looping:
             raise self._cut(reply, ": raise max_length, or ask for less")
+        if self._contract.distinct and (resumption := self._without_repetition(reply.text)):
+            self.kind, self.request = "rollback", replace(self.request, resume=resumption)
+            return
         if self._whole >= self._contract.max_attempts:
             raise self._cut(reply, ": the model repeats itself")
         self._count_whole()
         penalty = max(self.request.params.repetition_penalty, _LOOP_BREAKING_PENALTY)
         params = self.request.params.but(repetition_penalty=penalty)
         self._ask(replace(self.request, params=params))
+
+    def _without_repetition(self, text: str) -> Resumption | None:
+        root = scan_beginning(text)
+        found = repetition(root) if root is not None else None
+        if found is None:
+            return None
+        failure = ValidationFailed(self._contract.name, [found], text)
+        return self._repairs.next(text, failure, self._floor())
 
     def recovered(self, error: FeatureNotAvailable | ConstraintError) -> bool:
         """Whether there is another way than the one that the model refused."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -196,7 +197,8 @@ def value_contract(
         partial(schema.validate_json, context=terms.context),
         terms.max_attempts,
         accepts_cut,
-        terms.repairs if of_json else 0,  # in other texts no place is known to be good
+        distinct='"uniqueItems": true' in json.dumps(schema.json_schema),
+        repairs=terms.repairs if of_json else 0,  # in other texts no place is known to be good
     )
 
 
@@ -316,8 +318,11 @@ def tool_steps(
         said = plan.response((yield plan.request(messages)), question)
         return LLMFunctionCallResponse(said, [], dict(said.metadata)), Decision(answer=said.output)
     asked = tool_messages(plan, messages, tools)
+    contract = tools.contract(max_attempts)
+    if tools.reasoning is None:  # the reply is JSON from its beginning, as rollbacks need it
+        contract = replace(contract, repairs=plan.terms.repairs)
     try:
-        typed_reply = yield from typed(plan, asked, tools.contract(max_attempts))
+        typed_reply = yield from typed(plan, asked, contract)
     except OutputInvalid as error:
         metadata = failure_metadata(error)
         response = LLMResponse(error.attempts[-1].text, question, dict(metadata))

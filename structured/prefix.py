@@ -25,7 +25,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from structured.errors import Violation, shorten
+from structured.errors import Violation, json_path, shorten
 from structured.scanner import Node
 
 _STEP = re.compile(
@@ -98,6 +98,26 @@ def remedies(text: str, root: Node, violations: Iterable[Violation]) -> list[Rem
         violations: What a validator says, with paths from the root.
     """
     return [_remedy(text, root, violation) for violation in violations]
+
+
+def repetition(root: Node) -> Violation | None:
+    """Of a text that was cut: the innermost list under way that holds equal items, as a violation.
+
+    For contracts some of whose lists must not: a model that repeats itself there would go on.
+    """
+    node: Node | None = root
+    steps: list[str | int] = []
+    found = None
+    while node is not None and not node.complete and node.kind in ("object", "array"):
+        items = [item for item in node.items if item.complete]
+        if node.kind == "array" and len({_canonical(item.data()) for item in items}) < len(items):
+            found = Violation(json_path(steps), "items that differ", "equal ones", "uniqueItems")
+        last = len(node.items) - 1
+        if last < 0:
+            break
+        steps.append(last if node.kind == "array" else node.keys[last].value)
+        node = node.items[last]
+    return found
 
 
 def _remedy(text: str, root: Node, violation: Violation) -> Remedy:

@@ -1,6 +1,7 @@
 """Repair by rollback: what is good of a rejected reply is kept, and nothing is tried twice."""
 
 import asyncio
+from dataclasses import replace
 from itertools import pairwise
 from typing import Annotated, Literal
 
@@ -112,6 +113,43 @@ def test_items_that_repeat_are_told_apart_from_all_before_them():
     ]
 
 
+def test_a_loop_in_a_list_whose_items_must_differ_is_left():
+    class Cut(ScriptedModel):
+        def generate(self, request):
+            reply = super().generate(request)
+            return reply if reply.text.endswith("]") else replace(reply, finish_reason="length")
+
+    loop = '["a","b",' + '"b",' * 20
+    with Cut(loop, '["a","b","c"]', resumes=True) as model:
+        assert extract(set[str], "text", model=model) == {"a", "b", "c"}
+    assert model.requests[1].resume == Resumption('["a","b"', (',"b"', ',"a"'))
+    with Cut(loop, '["b"]', resumes=True) as model:
+        assert extract(list[str], "text", model=model) == ["b"]  # there they may be equal
+    assert model.requests[1].resume is None
+    assert model.requests[1].params.repetition_penalty > 1
+
+
+def test_arguments_of_tools_are_repaired_too():
+    from byzer_agents import ByzerLLM
+
+    def book(room: str, nights: Annotated[int, AfterValidator(few)]) -> str:
+        """Book a room."""
+        return f"{room}: {nights}"
+
+    replies = [f'{{"name":"book","arguments":{{"room":"blue","nights":{n}}}}}' for n in (90, 3)]
+    with own(*replies) as model:
+        [response] = ByzerLLM().chat_oai("Book it.", [book], execute_tool=True, model=model)
+    assert response.values == ["blue: 3"]
+    kept = '{"name":"book","arguments":{"room":"blue","nights":'
+    assert model.requests[1].resume == Resumption(kept, ("90",))
+
+
+def few(number: int) -> int:
+    if number > 30:
+        raise ValueError("too many")
+    return number
+
+
 def test_unique_items_of_a_json_schema():
     schema = {"type": "array", "items": {"type": "integer"}, "uniqueItems": True}
     with own("[1,2,1]", "[1,2,3]") as model:
@@ -211,8 +249,6 @@ def test_a_model_that_ignores_resume_loses_nothing():
 
     class Ignores(ScriptedModel):
         def generate(self, request):
-            from dataclasses import replace
-
             self.asked = [*getattr(self, "asked", []), request.resume is not None]
             return super().generate(replace(request, resume=None))
 
@@ -374,3 +410,13 @@ class TestOnTheQuickstartModel:
         assert sorted(texts[:2]) == ['"a"', '"b"']
         assert kinds[:3] == ["first", "rollback", "reask"]
         assert caught.value.usage.output_tokens >= len(texts)
+
+    def test_a_set_that_the_model_would_never_end(self, llm):
+        Colours = Annotated[set[str], Field(min_length=2)]
+        plan, schema = llm._settle(Colours, {"llm_config": {"max_length": 60}})
+        text = ", ".join(["red, blue"] * 5)
+        reply = drive(plan.model, extraction_steps(plan, schema, text, ""))
+        assert {"red", "blue"} <= reply.value
+        assert reply.attempts[0].text.startswith('["red","blue","red","blue",')
+        assert reply.kind == "rollback"
+        assert reply.reply.text.startswith('["red","blue"')

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, Field, field_validator, model_va
 
 from structured import OutputSchema, ValidationFailed, Violation
 from structured.errors import json_path
-from structured.prefix import location_of, remedies
+from structured.prefix import location_of, remedies, repetition
 from structured.scanner import scan, scan_beginning
 
 
@@ -179,6 +179,22 @@ def test_a_cut_text_rolls_back_within_what_is_complete():
     assert remedy.first[0].offset == len('{"listed":[')
     [remedy] = remedies(text, root, [Violation("$.listed", "no", "…", "value_error")])
     assert [r.avoid for r in remedy.in_turn] == [('"ok"',), ('"bad"',)]
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ('["a","a","a', "$"),
+        ('{"x":["a","b"],"y":{"z":[[1],[1],[1', "$.y.z"),
+        ('[{"a":[1,1]},{"a":[1,2', None),
+        ('{"a":["a","a"],"b":"a', None),
+        ('["a","a"]', None),
+        ("[", None),
+    ],
+)
+def test_repetition_in_the_list_under_way(text, path):
+    found = repetition(scan_beginning(text))
+    assert (found and found.path) == path
 
 
 class Strict(BaseModel):
