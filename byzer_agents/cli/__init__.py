@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from byzer_agents import __version__
-from byzer_agents.cli import chat, demo, models
+from byzer_agents.cli import chat, demo, models, schema
 from byzer_agents.cli.output import print_json
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
 app.add_typer(models.app, name="models")
 app.command("demo")(demo.demo)
 app.command("chat")(chat.chat)
+app.command("schema")(schema.schema)
 
 _SHOWN = ("pydantic", "llguidance", "xllamacpp", "torch", "transformers", "ray")
 

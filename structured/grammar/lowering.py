@@ -64,13 +64,16 @@ class Lowered:
     """What the grammar leaves to the validator: (path, keyword) → why."""
     places: dict[int, Place]
     """Every schema that applies somewhere."""
+    document: Any
+    """The schema."""
     impossible: tuple[Place | None, str, bool] | None = None
     """Where no value meets it: why, as :func:`~structured.grammar.nodes.culprit` says it."""
 
     def audit(self, engine: str) -> Audit:
         """Every keyword, and who enforces it."""
         found = []
-        for place in sorted(self.places.values(), key=lambda place: [str(s) for s in place.path]):
+        order = _order(self.document)
+        for place in sorted(self.places.values(), key=lambda p: order.get(id(p.schema), 0)):
             for keyword in place.schema:
                 reason = self.findings.get((place.path, keyword))
                 if reason is not None or keyword not in ANNOTATIONS:
@@ -136,12 +139,14 @@ class Lowering:
         nodes = reachable(root)
         alive = living(nodes)
         if root not in alive:
-            return Lowered(root, self._findings, self.conjoiner.visited, culprit(root, alive))
+            visited = self.conjoiner.visited
+            why = culprit(root, alive)
+            return Lowered(root, self._findings, visited, self.root, why)
         prune(nodes, alive)
         for choice, options in self._exclusive:
             if not disjoint([option for option in options if not isinstance(option.body, Nothing)]):
                 self.left(choice.place, "oneOf", "that no two options hold is checked afterwards")
-        return Lowered(root, self._findings, self.conjoiner.visited)
+        return Lowered(root, self._findings, self.conjoiner.visited, self.root)
 
     # -- what the parts use ----------------------------------------------------------------
 
@@ -302,6 +307,18 @@ def _only_a_choice(conjunction: Conjunction) -> bool:
         and not (conjunction.clauses or conjunction.blocked or conjunction.excluded)
         and not any(_says_something(place) for place in conjunction.places.values())
     )
+
+
+def _order(document: Any) -> dict[int, int]:
+    """Where the parts of a document stand in it, by identity."""
+    found: dict[int, int] = {}
+    stack = [document]
+    while stack:
+        part = stack.pop()
+        found[id(part)] = len(found)
+        inside = part.values() if isinstance(part, dict) else part
+        stack += [child for child in inside if isinstance(child, (dict, list))][::-1]
+    return found
 
 
 _APPLIED = frozenset(
