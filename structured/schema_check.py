@@ -75,7 +75,7 @@ def checked(schema: Any) -> tuple[Validator, Any]:
         except jsonschema_rs.ValidationError:
             options["registry"] = _metaschemas()
             options["pattern_options"] = jsonschema_rs.FancyRegexOptions(size_limit=_PATTERN_BYTES)
-            schema = mapped(schema, mended) if isinstance(schema, dict) else schema
+            schema = mapped(_in_use(schema), mended) if isinstance(schema, dict) else schema
             return make(schema, **options), schema
     except jsonschema_rs.ValidationError as error:
         raise _refusal(error, schema) from None
@@ -84,6 +84,39 @@ def checked(schema: Any) -> tuple[Validator, Any]:
     except ValueError as error:
         why = "it is nested too deeply" if "ecursion" in str(error) else f"not JSON: {error}"
         raise SchemaError(f"not a usable JSON Schema: {why}") from None
+
+
+def _in_use(schema: JsonSchema) -> JsonSchema:
+    """The schema without the definitions that nothing refers to: they may refer to anywhere."""
+    definitions = {
+        f"#/{key}/{name}": (key, name)
+        for key in ("$defs", "definitions")
+        if isinstance(schema.get(key), dict)
+        for name in schema[key]
+    }
+    used: set[tuple[str, str]] = set()
+    parts: list[Any] = [{**schema, "$defs": None, "definitions": None}]
+    while parts:
+        part = parts.pop()
+        if isinstance(part, list):
+            parts += part
+        elif isinstance(part, dict):
+            parts += part.values()
+            reference = part.get("$ref")
+            if not isinstance(reference, str) or reference == "#":
+                continue
+            found = definitions.get("/".join(reference.split("/")[:3]))
+            if found is None and not reference.startswith("#/properties/"):
+                return schema  # by an anchor or a URI: who knows what it leads to
+            if found is not None and found not in used:
+                used.add(found)
+                parts.append(schema[found[0]][found[1]])
+    return {
+        key: {name: child for name, child in value.items() if (key, name) in used}
+        if key in ("$defs", "definitions") and isinstance(value, dict)
+        else value
+        for key, value in schema.items()
+    }
 
 
 def _refusal(error: ValidationError, schema: Any) -> SchemaError:
