@@ -61,26 +61,22 @@ def tool_choice(
     reasoning: Reasoning | None = None,
 ) -> str:
     """Instructions for picking one of several tools, or more than one."""
-    lines = ["Functions:"]
+    lines = ["You call functions. Functions:"]
     for tool in tools:
         about = f": {_one_line(tool.description)}" if tool.description else "."
         end = "" if about.endswith((".", "。")) else "."
         lines.append(f"- {tool.name}{about}{end} Arguments: {describe(tool.parameters)}")
-    lines.append("")
     if reasoning is not None:
         lines.append(_thinking(reasoning))
-    call = '{"name":"<function>","arguments":{…}}'
+    call = '{"name": its name, "arguments": {…}}'
     if several:
-        lines.append(
-            "Call every function that the request needs, once for each thing that is asked, with "
-            f"values from the request: [{call},…]"
-        )
+        what = f"every function that the request needs, once for each thing asked: [{call}, …]"
     else:
-        lines.append(
-            f"Call the function that the request needs, with values from the request: {call}"
-        )
+        what = f"the function that the request needs: {call}"
+    reply = "Reply" if reasoning is None else "Then reply"
+    lines.append(f"{reply} with JSON only. To call {what}, with values from the request.")
     if allow_answer:
-        lines.append('If no function can do what is asked: {"answer":"<text>"}')
+        lines.append('Only if no function can help: {"answer": your reply}.')
     return "\n".join(lines)
 
 
@@ -88,7 +84,7 @@ def _thinking(reasoning: Reasoning) -> str:
     must = "First think" if reasoning.required else "You may first think"
     where = f" between {reasoning.begin} and {reasoning.end}" if reasoning.begin else ""
     until = "" if reasoning.begin else f", and end your thoughts with {reasoning.end}"
-    return f"{must} about what is asked{where}{until}. Then reply with the JSON alone."
+    return f"{must} about what is asked{where}{until}."
 
 
 def _about(schema: OutputSchema[Any]) -> str:

@@ -71,6 +71,7 @@ class Bench:
     def __init__(self, path: Path, parallel: int) -> None:
         options = LlamaCppOptions(n_parallel=parallel, max_model_len=4096 * parallel, n_threads=2)
         self.model = LlamaCppModel("bfcl", path, options)
+        self._llama = self.model._server._server  # xllamacpp's own: what is not ours goes there
 
     def ask(self, variant: str, case: bfcl.Case) -> dict[str, Any]:
         """One row of the results."""
@@ -114,16 +115,21 @@ class Bench:
         return _calls(text, constraint), text
 
     def _json_schema(self, case: bfcl.Case, constraint: ToolCallConstraint) -> tuple[Any, str]:
-        body = self.model._body(self._request(case, constraint)) | {"stream": False}
-        del body["grammar"]
-        reply = self.model._server.handle_completions(
-            body | {"json_schema": tool_call_schema(constraint)}
+        request = self._request(case, constraint)
+        reply = self._llama.handle_completions(
+            {
+                "prompt": self.model.apply_chat_template(request.messages),
+                "json_schema": tool_call_schema(constraint),
+                "temperature": 0,
+                "max_tokens": MAX_TOKENS,
+                "cache_prompt": True,
+            }
         )
         text = reply["choices"][0]["text"] if "choices" in reply else json.dumps(reply)
         return _calls(text, constraint), text
 
     def _tools(self, case: bfcl.Case, constraint: ToolCallConstraint) -> tuple[Any, str]:
-        reply = self.model._server.handle_chat_completions(
+        reply = self._llama.handle_chat_completions(
             {
                 "messages": list(case.messages),
                 "tools": [{"type": "function", "function": tool} for tool in bfcl.tools(case)],
