@@ -133,8 +133,11 @@ class UnknownEngine(ConstraintError):
     """
 
     def __init__(self, name: str, *, known: Sequence[str]) -> None:
-        names = ", ".join(known)
-        super().__init__(f"unknown engine {shorten(name)}; engines: {names}", engine=str(name))
+        super().__init__(
+            f"expected the name of an engine, got {shorten(name)}",
+            engine=str(name),
+            hint=f"choose one of: {', '.join(known)}",
+        )
         self.known = tuple(known)
 
 

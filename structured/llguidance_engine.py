@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from threading import Lock
 from weakref import WeakKeyDictionary
 
-from llguidance import LLMatcher, LLTokenizer, TokenizerWrapper
+from llguidance import LLMatcher, LLParserLimits, LLTokenizer, TokenizerWrapper
 
 from structured.audit import Audit
+from structured.cache import BUDGET_MB, GrammarCache
 from structured.constraint import Constraint
 from structured.engine import Matcher, Relaxation, Vocabulary, relaxations
 from structured.errors import ConstraintError
@@ -83,16 +83,26 @@ class LLGuidanceGrammar:
         return LLGuidanceMatcher(self.start.deep_copy())
 
 
+_GRAMMAR_BYTES = 128 * 1024
+_BYTES_PER_CHARACTER = 100
+"""How a process grew by 300 grammars of MaskBench's schemas, over a vocabulary of 152,000 tokens,
+once each had decoded some 60 tokens: by 320 kB each, for 2,900 characters of grammar."""
+_LIMITS = LLParserLimits(max_lexer_states=100_000)
+"""A lexer's states are kept, at 1 to 2 kB each (llguidance's documentation); its own limit of
+250,000 could take half a GB for one grammar. Its limits for the time of one mask stay as they are:
+14 ms of lexing and 3 ms of parsing."""
+
+
 class LLGuidanceEngine:
     """See :class:`~structured.engine.Engine`. Safe to share between threads."""
 
     name = NAME
 
-    def __init__(self, *, cached_grammars: int = 256) -> None:
-        """Keep at most ``cached_grammars`` compiled grammars."""
+    def __init__(self, *, cache_mb: float = BUDGET_MB) -> None:
+        """Keep compiled grammars of about ``cache_mb`` in all."""
         self._tokenizers: WeakKeyDictionary[Vocabulary, LLTokenizer] = WeakKeyDictionary()
         self._lock = Lock()
-        self._compiled = lru_cache(maxsize=cached_grammars)(self._compile)
+        self._cache = GrammarCache[LLGuidanceGrammar](budget_mb=cache_mb)
 
     def check(self, constraint: Constraint) -> tuple[Relaxation, ...]:
         """What a grammar would leave to the validator."""
@@ -104,15 +114,20 @@ class LLGuidanceEngine:
 
     def compile(self, constraint: Constraint, vocabulary: Vocabulary) -> LLGuidanceGrammar:
         """The grammar of ``constraint`` over ``vocabulary`` (cached)."""
-        return self._compiled(constraint, vocabulary)
+        return self._cache.get(constraint, vocabulary, lambda: self._made(constraint, vocabulary))
 
-    def _compile(self, constraint: Constraint, vocabulary: Vocabulary) -> LLGuidanceGrammar:
+    def _made(
+        self, constraint: Constraint, vocabulary: Vocabulary
+    ) -> tuple[LLGuidanceGrammar, int]:
         tokenizer, problem = self._tokenizer(vocabulary), ""
         for lark in written(constraint):
-            matcher = LLMatcher(tokenizer, LLMatcher.grammar_from_lark(lark.text), log_level=0)
+            matcher = LLMatcher(
+                tokenizer, LLMatcher.grammar_from_lark(lark.text), log_level=0, limits=_LIMITS
+            )
             problem = problem_of(matcher)
             if not problem:
-                return LLGuidanceGrammar(matcher, lark.audit)
+                size = _GRAMMAR_BYTES + _BYTES_PER_CHARACTER * len(lark.text)
+                return LLGuidanceGrammar(matcher, lark.audit), size
         raise refusal(constraint, problem)
 
     def _tokenizer(self, vocabulary: Vocabulary) -> LLTokenizer:

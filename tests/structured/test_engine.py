@@ -194,7 +194,7 @@ def test_a_grammar_is_made_once_for_a_vocabulary():
     again = ChoiceConstraint(options=("yes", "no"))
     assert engine.compile(YES_NO, BYTES) is engine.compile(again, BYTES)
     assert engine.compile(YES_NO, WORDS) is not engine.compile(YES_NO, BYTES)
-    forgetful = LLGuidanceEngine(cached_grammars=1)
+    forgetful = LLGuidanceEngine(cache_mb=0)
     first = forgetful.compile(YES_NO, BYTES)
     forgetful.compile(ChoiceConstraint(options=("a",)), BYTES)
     assert forgetful.compile(YES_NO, BYTES) is not first

@@ -9,9 +9,12 @@ import pytest
 import structured
 from structured.errors import (
     ByzerError,
+    CompilationTooExpensive,
     ConstraintError,
+    EngineNotInstalled,
     SchemaError,
     ToolDefinitionError,
+    UnknownEngine,
     ValidationFailed,
     Violation,
     json_path,
@@ -24,6 +27,11 @@ EXAMPLES: dict[type[ByzerError], ByzerError] = {
     SchemaError: SchemaError("no schema", path="$.a", hint="try"),
     ToolDefinitionError: ToolDefinitionError("bad", tool="t", parameter="p", hint="fix"),
     ConstraintError: ConstraintError("no", path="$.b", keyword="not", engine="e", hint="h"),
+    UnknownEngine: UnknownEngine("nope", known=("a", "b")),
+    EngineNotInstalled: EngineNotInstalled("xgrammar", package="xgrammar", extra="xgrammar"),
+    CompilationTooExpensive: CompilationTooExpensive(
+        "too slow", bound="time", limit=1.0, spent=1.5, engine="e", hint="smaller"
+    ),
     ValidationFailed: ValidationFailed("Person", VIOLATIONS, '{"a": "x"}', hint="again"),
 }
 
