@@ -263,13 +263,11 @@ def constants(
     """The values that ``enum`` and ``const`` list, if there is such a keyword."""
     values: list[Any] | None = None
     whence, keyword = None, ""
-    for place in places:
-        listed: list[Any] | None = None
-        if isinstance(place.schema.get("enum"), list):
-            listed, name = place.schema["enum"], "enum"
-        if "const" in place.schema and lowering.conjoiner.knows("const"):
-            listed, name = [place.schema["const"]], "const"
-        if listed is None:
+    rules = [(place, "enum", place.schema.get("enum")) for place in places]
+    if lowering.conjoiner.knows("const"):
+        rules += [(p, "const", [p.schema["const"]]) for p in places if "const" in p.schema]
+    for place, name, listed in rules:
+        if not isinstance(listed, list):
             continue
         if values is None:
             values, whence, keyword = listed, place, name
