@@ -13,6 +13,7 @@ from typing import Any
 
 from structured.grammar.nodes import Clause
 from structured.grammar.references import Place, References
+from structured.json_schema import subschemas
 
 Note = Callable[[Place, str, str], None]
 """Takes down a keyword at a place that the grammar does not enforce, and why."""
@@ -115,9 +116,10 @@ class Conjoiner:
 
     def __init__(self, references: References, note: Note, *, clauses: bool) -> None:
         self._references = references
-        self._note = note
+        self._tell = note
         self._clauses = clauses
         self._made: dict[tuple[int, str], Any] = {}
+        self._invented: set[int] = set()
         self.visited: dict[int, Place] = {}
 
     def conjoined(self, places: Iterable[Place], start: Conjunction | None = None) -> Conjunction:
@@ -155,7 +157,12 @@ class Conjoiner:
     def made(self, place: Place, name: str, schema: Any) -> Place:
         """A schema that stands for what a keyword comes to; the same object every time."""
         kept = self._made.setdefault((id(place.schema), name), schema)
+        self._invented.update(id(part) for _, part in subschemas(kept))
         return Place(kept, place.path, place.base)
+
+    def _note(self, place: Place, keyword: str, reason: str) -> None:
+        if id(place.schema) not in self._invented:
+            self._tell(place, keyword, reason)
 
     def knows(self, keyword: str) -> bool:
         """Whether the document's draft has the keyword."""
@@ -164,7 +171,8 @@ class Conjoiner:
     def _entered(self, place: Place, found: Conjunction) -> list[Place]:
         """Take one schema in; returns those that apply beside it."""
         schema: dict[str, Any] = place.schema
-        self.visited.setdefault(id(schema), place)
+        if id(schema) not in self._invented:
+            self.visited.setdefault(id(schema), place)
         more: list[Place] = []
         if isinstance(schema.get("$ref"), str):
             target = self._references.resolve(schema["$ref"], place)

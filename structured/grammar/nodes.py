@@ -7,7 +7,7 @@ trees), so they are made first and filled in later, and are compared by identity
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from structured.grammar.references import Place
@@ -251,14 +251,29 @@ def _kept(body: Body, alive: set[Node]) -> Body:
                 else Items(first[:end], None, least, most)
             )
         case Fields():
-            return Fields(
-                tuple(member for member in body.members if member.value in alive),
-                tuple((keys, value) for keys, value in body.others if value in alive),
-                body.known,
-                body.least,
-                body.most,
-                body.clauses,
-                body.ordered,
-            )
+            return _writable(body, alive)
         case _:
             return body
+
+
+def _writable(body: Fields, alive: set[Node]) -> Fields:
+    """An object without the members that have no value, and without those that ask for them."""
+    members = {member.name: member for member in body.members if member.value in alive}
+    clauses = list(body.clauses)
+    while True:
+        lost = [c for c in clauses if c.present and not c.present & members.keys()]
+        if not lost:
+            break
+        for clause in lost:
+            clauses.remove(clause)
+            names = {name for name in clause.absent & members.keys() if not members[name].required}
+            if len(names) > 1:
+                clauses.append(Clause(frozenset(), frozenset(names)))
+            for name in names if len(names) == 1 else ():
+                del members[name]
+    return replace(
+        body,
+        members=tuple(members.values()),
+        others=tuple((keys, value) for keys, value in body.others if value in alive),
+        clauses=tuple(clauses),
+    )

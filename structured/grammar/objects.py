@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Any
 from structured.grammar.arrays import whole
 from structured.grammar.matching import compiles, matches
 from structured.grammar.nodes import (
-    MAX_TRACKED,
     Anything,
     Body,
-    Clause,
     Fields,
     Keys,
     Member,
@@ -19,6 +17,7 @@ from structured.grammar.nodes import (
     Nothing,
 )
 from structured.grammar.patterns import Translated, translated
+from structured.grammar.presence import MAX_COUNT, mapping, presence, required_names
 from structured.grammar.references import Place
 from structured.json_schema import DECIMAL, RULES, SPELLED_OUT
 
@@ -33,8 +32,6 @@ _KEYWORDS = frozenset(
     }
 )
 _ESCAPED = "names that JSON writes with a backslash are checked afterwards"
-MAX_COUNT = 1_000
-"""Members that a grammar counts."""
 
 
 def lower_object(places: Sequence[Place], conjunction: Conjunction, lowering: Lowering) -> Body:
@@ -47,30 +44,24 @@ def lower_object(places: Sequence[Place], conjunction: Conjunction, lowering: Lo
     for name in list(members):
         if not names.admits(name):
             members[name] = Node(Nothing())
-    required = _required(about)
+    known = presence(about, conjunction, lowering)
+    for name in known.forbidden:
+        members[name] = Node(Nothing())
     others, listed = _others(about, names, set(members), lowering)
     for name, value in listed.items():
         members.setdefault(name, value)
     # The keys of a dict are listed, if at all, in no order that means anything.
     ordered = lowering.key_order == "schema" and names.listed is None
-    if not ordered and len(required) > MAX_TRACKED:
-        for place in about:
-            if "required" in place.schema:
-                lowering.left(place, "required", f"kept track of up to {MAX_TRACKED} members")
-    least, most = _counts(about, len(required), lowering)
-    if others and least > len(required) + 1:
-        for place in about:
-            if "minProperties" in place.schema:
-                lowering.left(place, "minProperties", "a key written twice counts as two")
-    if ordered and (least > len(required) or most is not None):
-        least, most = _countable(about, members, required, least, most, lowering)
+    known = known.told(set(members), others=bool(others), ordered=ordered)
+    if known.most is not None and known.least > known.most:
+        return lowering.nothing(about[0], "maxProperties")
     return Fields(
-        tuple(Member(name, value, name in required) for name, value in members.items()),
+        tuple(Member(name, value, name in known.required) for name, value in members.items()),
         tuple(others),
         frozenset(members),
-        least,
-        most,
-        _clauses(conjunction, required, about, lowering),
+        known.least,
+        known.most,
+        known.clauses,
         ordered,
     )
 
@@ -81,9 +72,9 @@ def _members(
     """Every member that is known by name, with its value."""
     names: dict[str, None] = {}
     for place in places:
-        names |= dict.fromkeys(_mapping(place, "properties"))
+        names |= dict.fromkeys(mapping(place, "properties"))
     for place in places:
-        names |= dict.fromkeys(_names(place))
+        names |= dict.fromkeys(required_names(place))
     for clause in conjunction.clauses:
         names |= dict.fromkeys(sorted(clause.present | clause.absent))
     return {name: lowering.node(_about_member(name, places, lowering)) for name in names}
@@ -93,10 +84,10 @@ def _about_member(name: str, places: Sequence[Place], lowering: Lowering) -> lis
     found = []
     for place in places:
         matched = False
-        if name in _mapping(place, "properties"):
+        if name in mapping(place, "properties"):
             found.append(lowering.child(place, "properties", name))
             matched = True
-        for pattern in _mapping(place, "patternProperties"):
+        for pattern in mapping(place, "patternProperties"):
             hit = matches(pattern, name)
             if hit is None:
                 lowering.left(place, "patternProperties", f"{pattern!r} is checked afterwards")
@@ -108,35 +99,17 @@ def _about_member(name: str, places: Sequence[Place], lowering: Lowering) -> lis
     return found
 
 
-def _mapping(place: Place, keyword: str) -> dict[str, Any]:
-    value = place.schema.get(keyword)
-    return value if isinstance(value, dict) else {}
-
-
-def _names(place: Place) -> list[str]:
-    value = place.schema.get("required")
-    names = [name for name in value if isinstance(name, str)] if isinstance(value, list) else []
-    for name, part in _mapping(place, "properties").items():  # draft 3
-        if isinstance(part, dict) and part.get("required") is True:
-            names.append(name)
-    return names
-
-
-def _required(places: Sequence[Place]) -> set[str]:
-    return {name for place in places for name in _names(place)}
-
-
 def _others(
     places: Sequence[Place], names: _Names, known: set[str], lowering: Lowering
 ) -> tuple[list[tuple[Keys, Node]], dict[str, Node]]:
     """Members not known by name; and those that become known because their names are listed."""
-    with_patterns = [place for place in places if _mapping(place, "patternProperties")]
+    with_patterns = [place for place in places if mapping(place, "patternProperties")]
     main = next(
         (place for place in with_patterns if place.schema.get("additionalProperties") is False),
         with_patterns[0] if with_patterns else None,
     )
     for place in with_patterns:
-        if place is not main or len(_mapping(place, "patternProperties")) > 1:
+        if place is not main or len(mapping(place, "patternProperties")) > 1:
             lowering.left(place, "patternProperties", "names that match several are checked after")
     rest = [place for place in places if place not in with_patterns]
     additional = [
@@ -156,8 +129,8 @@ def _others(
     found: list[tuple[Keys, Node]] = []
     if main is None:
         return [(names.keys, lowering.node(additional))], {}
-    inside = [_regex(pattern, lowering) for pattern in _mapping(main, "patternProperties")]
-    for pattern, regex in zip(_mapping(main, "patternProperties"), inside, strict=True):
+    inside = [_regex(pattern, lowering) for pattern in mapping(main, "patternProperties")]
+    for pattern, regex in zip(mapping(main, "patternProperties"), inside, strict=True):
         value = lowering.node([lowering.child(main, "patternProperties", pattern), *additional])
         if regex is None or not regex.exact:
             lowering.left(main, "patternProperties", f"names like {pattern!r} are checked after")
@@ -295,7 +268,7 @@ def _names_below(place: Place, lowering: Lowering, seen: set[int]) -> set[str] |
         return None
     if len(seen) > 1 and schema.get("unevaluatedProperties", False) is not False:
         return None
-    names = set(_mapping(place, "properties"))
+    names = set(mapping(place, "properties"))
     parts = []
     if isinstance(schema.get("$ref"), str):
         target = lowering.references.resolve(schema["$ref"], place)
@@ -307,66 +280,10 @@ def _names_below(place: Place, lowering: Lowering, seen: set[int]) -> set[str] |
             parts += [lowering.child(place, keyword, i) for i in range(len(schema[keyword]))]
     parts += [lowering.child(place, key) for key in ("if", "then", "else") if key in schema]
     for keyword in ("dependentSchemas", "dependencies"):
-        parts += [lowering.child(place, keyword, name) for name in _mapping(place, keyword)]
+        parts += [lowering.child(place, keyword, name) for name in mapping(place, keyword)]
     for part in parts:
         below = _names_below(part, lowering, seen)
         if below is None:
             return None
         names |= below
     return names
-
-
-def _counts(places: Sequence[Place], required: int, lowering: Lowering) -> tuple[int, int | None]:
-    least, most = 0, None
-    for place in places:
-        low = whole(place.schema.get("minProperties"))
-        high = whole(place.schema.get("maxProperties"))
-        if low is not None:
-            if low > MAX_COUNT:
-                lowering.left(place, "minProperties", f"counted up to {MAX_COUNT}")
-            least = max(least, min(low, MAX_COUNT))
-        if high is not None and high <= MAX_COUNT:
-            most = high if most is None else min(most, high)
-        elif high is not None:
-            lowering.left(place, "maxProperties", f"counted up to {MAX_COUNT}")
-        if place.schema.get(RULES):
-            lowering.left(place, RULES, "; ".join(map(str, place.schema[RULES])))
-    return max(least, required), most
-
-
-def _countable(
-    places: Sequence[Place],
-    members: dict[str, Node],
-    required: set[str],
-    least: int,
-    most: int | None,
-    lowering: Lowering,
-) -> tuple[int, int | None]:
-    """Counts as far as a fixed order can keep them: only beside members that are all required."""
-    if members.keys() <= required:
-        return least, most
-    for place in places:
-        for keyword in ("minProperties", "maxProperties"):
-            if keyword in place.schema:
-                lowering.left(place, keyword, "not counted where some members are optional")
-    return len(required), None
-
-
-def _clauses(
-    conjunction: Conjunction, required: set[str], places: Sequence[Place], lowering: Lowering
-) -> tuple[Clause, ...]:
-    """What must be there together; and what must not, where that cannot lead to a dead end."""
-    clauses = [clause for clause in conjunction.clauses if not clause.present & required]
-    wanted = [set(clause.present) for clause in conjunction.clauses if not clause.absent]
-    implied = {name for clause in conjunction.clauses if clause.absent for name in clause.present}
-    for pair in conjunction.blocked:
-        # Of two that exclude each other, one may be written only if nothing will ask for both.
-        safe = not pair & (required | implied)
-        safe = safe and all(len(pair & names) in (0, len(pair)) for names in wanted)
-        if safe:
-            clauses.append(Clause(frozenset(), pair))
-        else:
-            for place in conjunction.places.values():
-                if "oneOf" in place.schema:
-                    lowering.left(place, "oneOf", "that no two options hold is checked afterwards")
-    return tuple(clauses)
