@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from byzer_agents import chatting
 from byzer_agents.calls import DEFAULT_MAX_ATTEMPTS, Steps
-from byzer_agents.chatting import Plan, Terms
+from byzer_agents.plan import Plan, Terms
 from byzer_agents.responses import LLMClassResponse, LLMFunctionCallResponse, LLMResponse
 from byzer_agents.text import Conversation, items_of
 from byzer_agents.toolcalls import Decision, ToolSet, tool_set

@@ -1,25 +1,16 @@
-"""How ``chat_oai`` comes to its answer: a plan of what to ask, and what each reply becomes."""
+"""How typed calls come to their answers: what is asked, and what each reply becomes."""
 
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
 from byzer_agents import prompts
-from byzer_agents.calls import (
-    DEFAULT_MAX_ATTEMPTS,
-    DEFAULT_REPAIRS,
-    Contract,
-    OutputInvalid,
-    Steps,
-    TypedReply,
-    typed_call,
-)
-from byzer_agents.configuration import ModelSetup
+from byzer_agents.calls import Contract, OutputInvalid, Steps, TypedReply
+from byzer_agents.plan import Plan, typed
 from byzer_agents.responses import (
     LLMClassResponse,
     LLMFunctionCallResponse,
@@ -30,159 +21,10 @@ from byzer_agents.responses import (
     metadata_of,
 )
 from byzer_agents.toolcalls import Decision, ToolSet
-from runtime import (
-    ChatDelta,
-    ChatModel,
-    ChatReply,
-    ChatRequest,
-    GenerationParams,
-    Message,
-    PromptTooLong,
-    Templates,
-)
-from runtime.templates import render
+from runtime import ChatDelta, Message
 from structured import JsonConstraint, OutputSchema
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What holds for a typed call beside its type."""
-
-    context: object = None
-    """What the type's validators see as ``info.context``."""
-    engine: str | None = None
-    """Name of the engine that compiles the constraint; ``None``: the deployment's."""
-    max_attempts: int = DEFAULT_MAX_ATTEMPTS
-    """Replies that are asked for whole."""
-    repairs: int = DEFAULT_REPAIRS
-    """Rollbacks for each of them, where the model runs on an own worker."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Everything settled for one call before its first request: a snapshot of the settings."""
-
-    model: ChatModel
-    setup: ModelSetup
-    params: GenerationParams
-    request_id: str | None = None
-    abort: bool = False
-    """The call is the reference's way of stopping another one."""
-    role_mapping: Mapping[str, Any] | None = None
-    """The call's own; the model's setup has another."""
-    skip_length_check: bool = False
-    verbose: bool = False
-    terms: Terms = field(default_factory=Terms)
-
-    def messages(self, messages: Sequence[Message]) -> tuple[Message, ...]:
-        """The conversation, after the model's base system messages."""
-        base = tuple(Message("system", text) for text in self.setup.base_system_messages)
-        return (*base, *messages)
-
-    def request(self, messages: Sequence[Message]) -> ChatRequest:
-        """A free-text request for a conversation."""
-        request = ChatRequest(self.messages(messages), params=self.params)
-        if self.request_id:
-            request = replace(request, request_id=self.request_id)
-        return self.prepared(request)
-
-    def prepared(self, request: ChatRequest) -> ChatRequest:
-        """The request as it is sent: rendered by a template of ours, its length checked."""
-        mapping = self._mapping()
-        if mapping is not None and request.prompt is None:
-            request = replace(request, messages=(), prompt=render(mapping, request.messages))
-        if request.constraint is not None and self.terms.engine is not None:
-            request = replace(request, engine=self.terms.engine)
-        if not self.skip_length_check:
-            self._check_length(request)
-        if self.verbose:
-            sys.stderr.write(f"[{self.model.name}] {self.prompt(request)}\n")
-        return request
-
-    def _mapping(self) -> Mapping[str, Any] | None:
-        """The role mapping to render with; ``None`` leaves it to the model's own template."""
-        if self.role_mapping is not None:
-            return self.role_mapping
-        if self.setup.role_mapping is not None:
-            return self.setup.role_mapping
-        template = self.setup.template
-        if template is not None and template != "auto":
-            return template.role_mapping
-        if template is None and not self.model.meta.support_chat_template:
-            return Templates.default().role_mapping
-        return None
-
-    def prompt(self, request: ChatRequest) -> str:
-        """The text that the model reads."""
-        if request.prompt is not None:
-            return request.prompt
-        return self.model.apply_chat_template(request.messages)
-
-    def _check_length(self, request: ChatRequest) -> None:
-        setup = self.setup
-        limits = [
-            (limit, name)
-            for limit, name in (
-                (setup.max_input_length, "setup_max_input_length"),
-                (setup.max_model_length, "setup_max_model_length"),
-            )
-            if limit is not None
-        ]
-        if limits:
-            tokens = len(self.model.tokenize(self.prompt(request)))
-            limit, name = min(limits)
-            if tokens > limit:
-                raise PromptTooLong(
-                    tokens=tokens, limit=limit, model=self.model.name, limited_by=name
-                )
-
-    def clean(self, text: str) -> str:
-        """A reply's text without what the template calls noise."""
-        template = self.setup.template
-        if template is None or template == "auto":
-            return text
-        return template.clean_func(text)
-
-    def response(self, reply: ChatReply, asked: str | dict[str, Any]) -> LLMResponse:
-        """A free-text reply under the reference's names."""
-        if self.verbose:
-            sys.stderr.write(f"[{self.model.name}] → {reply.text}\n")
-        return LLMResponse(self.clean(reply.text), asked, metadata_of(reply))
-
-
-def steps_prepared(plan: Plan, steps: Steps[T]) -> Steps[T]:
-    """The same steps, with each request prepared as the plan says."""
-    try:
-        request = next(steps)
-        while True:
-            try:
-                reply = yield plan.prepared(request)
-            except Exception as error:  # noqa: BLE001 - the steps know what to make of it
-                request = steps.throw(error)
-            else:
-                request = steps.send(reply)
-    except StopIteration as stop:
-        result: T = stop.value
-        return result
-
-
-def typed(
-    plan: Plan,
-    messages: Sequence[Message],
-    contract: Contract[T],
-    floor: Callable[[], int] = int,
-) -> Steps[TypedReply[T]]:
-    """One typed call under a plan.
-
-    ``floor``: how much of the last reply must stand, in characters.
-    """
-    if contract.repairs and plan.model.meta.model_deploy_type != "proprietary":
-        contract = replace(contract, repairs=0)  # a provider begins every reply anew
-    asked = plan.messages(messages)
-    steps = typed_call(asked, contract, plan.params, request_id=plan.request_id, floor=floor)
-    return steps_prepared(plan, steps)
 
 
 def value_contract(

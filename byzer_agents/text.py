@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from byzer_agents.chatting import Pieces, Plan, Terms
+from byzer_agents.chatting import Pieces
 from byzer_agents.lifecycle import Deployments
+from byzer_agents.plan import Plan, Terms
 from byzer_agents.responses import LLMHistoryItem, LLMRequest, LLMResponse, StreamItem
 from runtime import (
     ChatModel,

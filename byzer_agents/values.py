@@ -18,15 +18,9 @@ from byzer_agents.calls import (
     adrive,
     drive,
 )
-from byzer_agents.chatting import (
-    Plan,
-    Terms,
-    extraction_messages,
-    extraction_steps,
-    typed,
-    value_contract,
-)
+from byzer_agents.chatting import extraction_messages, extraction_steps, value_contract
 from byzer_agents.choices import Choice, Question
+from byzer_agents.plan import Plan, Terms, typed
 from byzer_agents.text import TextCalls
 from byzer_agents.watching import ItemWatch, ValueWatch, awatched, watched
 from runtime import (

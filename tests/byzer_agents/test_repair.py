@@ -10,8 +10,9 @@ from pydantic import AfterValidator, BaseModel, Field, field_validator, model_va
 
 from byzer_agents import ConstraintError, OutputInvalid, aextract, extract
 from byzer_agents.calls import drive
-from byzer_agents.chatting import Plan, extraction_steps
+from byzer_agents.chatting import extraction_steps
 from byzer_agents.configuration import ModelSetup
+from byzer_agents.plan import Plan
 from byzer_agents.testing import ScriptedModel
 from runtime import GenerationParams, ModelMeta, Resumption
 from structured import OutputSchema
