@@ -81,6 +81,8 @@ def _schema(text: str, limits: Cheap) -> bool:
         schema = json.loads(text)
     except (ValueError, RecursionError):
         return len(text) < 1000  # refused at once
+    if not isinstance(schema, (dict, list)):
+        return True
     left, pattern = limits.parts, 0
     stack: list[tuple[Any, int, int]] = [(schema, 1, 1)]
     while stack:

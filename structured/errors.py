@@ -161,7 +161,7 @@ class CompilationTooExpensive(ConstraintError):
     """A constraint whose compilation was stopped at its bound.
 
     Attributes:
-        bound: What was overrun: ``"time"`` or ``"memory"``.
+        bound: What was overrun: ``"time"``, ``"memory"``, or ``"stack"`` (which is memory too).
         limit: How much of it there was, in seconds or MB.
         spent: How much was spent when it was stopped, in the same unit.
     """

@@ -19,6 +19,7 @@ from typing import Any
 from structured.constraint import Constraint
 from structured.engine import Vocabulary
 from structured.errors import CompilationTooExpensive, ConstraintError
+from structured.trial import OUT_OF_MEMORY
 
 _START_S = 120.0
 """For importing an engine, and for preparing it for a vocabulary; not charged to a constraint."""
@@ -87,9 +88,8 @@ class Supervisor:
                 self._start()
             if self._vocabulary is None or self._vocabulary() is not vocabulary:
                 told = {"id": id(vocabulary), "vocabulary": _told(vocabulary)}
-                answer = self._asked(told, _START_S)
-                if "refused" in answer:
-                    raise ConstraintError(answer["refused"], engine=self._engine)
+                self._vocabulary = None
+                self._asked(told, _START_S)
                 self._vocabulary = weakref.ref(vocabulary)
         except (_Ended, OSError) as error:
             raise ConstraintError(
@@ -185,15 +185,20 @@ def _overrun(
     if code is None or code == -signal.SIGALRM:
         return _too_much(engine, "time", timeout_s, spent)
     if code in (-signal.SIGSEGV, -signal.SIGBUS):
-        return _too_much(engine, "stack", 0, spent)
-    return _too_much(engine, "memory", memory_mb, memory_mb)  # allocation failures abort
+        return _too_much(engine, "stack", memory_mb, memory_mb)
+    if code in (OUT_OF_MEMORY, -signal.SIGABRT, -signal.SIGKILL):  # a failed allocation aborts
+        return _too_much(engine, "memory", memory_mb, memory_mb)
+    return ConstraintError(
+        f"compiling this constraint with {engine} on trial ended its process (exit code {code})",
+        engine=engine,
+    )
 
 
 def _too_much(engine: str, bound: str, limit: float, spent: float) -> CompilationTooExpensive:
     what = {
         "time": f"took longer than its {limit:g} s",
         "memory": f"took more than its {limit:g} MB",
-        "stack": "is nested too deeply or too wide, and overran the stack",
+        "stack": f"overran the stack or its {limit:g} MB: it is nested too deeply, or too wide",
     }[bound]
     return CompilationTooExpensive(
         f"compiling this constraint with {engine} {what}",

@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from pydantic import TypeAdapter
 
@@ -26,6 +26,8 @@ from structured.guard import guarded
 
 _GRACE_S = 2.0
 """How much later than its supervisor the process ends by itself."""
+OUT_OF_MEMORY = 77
+"""Exit code."""
 _STEPS = 3
 """Tokens that are tried after compiling."""
 _constraints: TypeAdapter[Any] = TypeAdapter(Constraint)
@@ -36,7 +38,7 @@ def main() -> None:
     from structured.engines import bare_engine
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is the supervisor's business
-    answers = os.fdopen(os.dup(1), "w", encoding="ascii")
+    answers = os.dup(1)
     os.dup2(2, 1)  # engines may print
     engine = bare_engine(sys.argv[1])
     vocabularies: dict[int, Vocabulary] = {}
@@ -45,16 +47,19 @@ def main() -> None:
         job = json.loads(line)
         if "vocabulary" in job:
             vocabularies = {job["id"]: _vocabulary(job["vocabulary"])}  # one at a time
-            _answer(answers, _warmed(engine, vocabularies[job["id"]]))
+            _warm(engine, vocabularies[job["id"]])
+            _answer(answers, {"ready": True})
         else:
-            with _limited(job["timeout_s"], job["memory_mb"]):
-                answer = _tried(engine, job["constraint"], vocabularies[job["id"]])
+            try:
+                with _limited(job["timeout_s"], job["memory_mb"]):
+                    answer = _tried(engine, job["constraint"], vocabularies[job["id"]])
+            except MemoryError:
+                os._exit(OUT_OF_MEMORY)  # what is left of the process is not to be trusted
             _answer(answers, answer)
 
 
-def _answer(answers: TextIO, answer: dict[str, Any]) -> None:
-    answers.write(json.dumps(answer) + "\n")
-    answers.flush()
+def _answer(answers: int, answer: dict[str, Any]) -> None:
+    os.write(answers, json.dumps(answer).encode() + b"\n")
 
 
 def _vocabulary(told: dict[str, Any]) -> Vocabulary:
@@ -84,15 +89,11 @@ def _greedy(tokens: list[bytes], unusable: frozenset[int]) -> Callable[[str], li
     return encode
 
 
-def _warmed(engine: Engine, vocabulary: Vocabulary) -> dict[str, Any]:
+def _warm(engine: Engine, vocabulary: Vocabulary) -> None:
     """Prepare the engine for a vocabulary, which no constraint is to be charged with."""
-    try:
-        engine.compile(
-            _constraints.validate_python({"type": "choice", "options": ["a"]}), vocabulary
-        )
-    except ConstraintError as error:
-        return {"refused": str(error)}
-    return {"ready": True}
+    anything = _constraints.validate_python({"type": "json", "schema_text": "{}"})
+    with contextlib.suppress(ConstraintError), guarded(engine.name):
+        engine.compile(anything, vocabulary)
 
 
 def _tried(engine: Engine, constraint: Any, vocabulary: Vocabulary) -> dict[str, Any]:
