@@ -50,6 +50,8 @@ $(VENV)/.demo: $(VENV)/.python pyproject.toml
 $(VENV)/.test: $(VENV)/.python pyproject.toml
 	$(BIN)/pip install --quiet '$(TORCH)'
 	$(BIN)/pip install --quiet --editable '.[test]'
+	# Data and checker only: its own requirements are a gigabyte of other things.
+	$(BIN)/pip install --quiet --no-deps 'bfcl-eval==2026.3.23'
 	@touch $@
 
 $(VENV)/.check: $(VENV)/.python pyproject.toml

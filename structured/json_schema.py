@@ -12,7 +12,10 @@ from structured.spelled_out import as_formatted as as_formatted
 JsonSchema = dict[str, Any]
 
 # Where a JSON Schema (any draft from 4 to 2020-12) holds further schemas.
-_SCHEMA_MAPS = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
+_SCHEMA_MAPS = (
+    *("properties", "patternProperties", "$defs", "definitions", "dependentSchemas"),
+    "dependencies",
+)
 _SCHEMA_LISTS = ("anyOf", "oneOf", "allOf", "prefixItems")
 _SCHEMAS = (
     "items",

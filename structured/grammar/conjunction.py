@@ -280,15 +280,22 @@ class Conjoiner:
                 found.excluded.append(value)
                 self._note(place, "not", "checked afterwards, but for enum")
             case {"required": [str(name)]} if len(said) == 1:
+                self._of_objects(place)
                 more.append(self.made(place, "not", {"properties": {name: False}}))
             case {"anyOf": [*options]} if len(said) == 1 and all(
                 len(_only_required(option) or ()) == 1 for option in options
             ):
                 names = {name for option in options for name in _only_required(option) or ()}
+                self._of_objects(place)
                 forbidden = {"properties": dict.fromkeys(sorted(names), False)}
                 more.append(self.made(place, "not", forbidden))
             case _:
                 self._note(place, "not", "the grammar cannot say what must not be")
+
+    def _of_objects(self, place: Place) -> None:
+        """A value that is no object has every ``required``, and so breaks its ``not``."""
+        if place.schema.get("type") != "object":
+            self._note(place, "not", "that it is an object is checked afterwards")
 
     def _dependent(self, place: Place, found: Conjunction) -> None:
         schema = place.schema

@@ -37,7 +37,9 @@ _UNICODE_ESCAPE = (
     r"|[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"
 )
 _STRING = rf'"(?:[^"\\\x00-\x1F]|\\(?:["\\\/bfnrt]|{_UNICODE_ESCAPE}))*"'
-_NUMBER = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
+# Exponents up to 308: beyond, a number is infinite as a float.
+_EXPONENT = "0{0,2}(?:[0-9]{1,2}|[12][0-9]{2}|30[0-8])"
+_NUMBER = rf"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?{_EXPONENT})?"
 _INTEGER = "-?(?:0|[1-9][0-9]*)"
 _LEAF_OPTIONS = {"whitespace_flexible": False, "lenient": True}
 

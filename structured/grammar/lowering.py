@@ -312,7 +312,7 @@ def _only_a_choice(conjunction: Conjunction) -> bool:
 def _order(document: Any) -> dict[int, int]:
     """Where the parts of a document stand in it, by identity."""
     found: dict[int, int] = {}
-    stack = [document] if isinstance(document, dict) else []
+    stack: list[Any] = [document] if isinstance(document, dict) else []
     while stack:
         part = stack.pop()
         found[id(part)] = len(found)

@@ -167,6 +167,8 @@ def _collect_format(
         return
     if named in ENGINE_FORMATS:
         formats[named] = None
+        if named == "hostname":
+            lowering.left(place, "format", "the length of the whole name is checked afterwards")
     elif named in LOOSE_FORMATS:
         patterns[LOOSE_FORMATS[named]] = None
         lowering.left(place, "format", f"the grammar lets more through than {named}")
