@@ -12,7 +12,7 @@ import dataclasses
 import datetime
 from collections import deque
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import pydantic
 from pydantic.fields import FieldInfo
@@ -77,7 +77,10 @@ def _object(
 
 def _dumped(item: Any, info: FieldInfo | None) -> Any:
     type_: Any = Any if info is None else info.annotation
-    return pydantic.TypeAdapter(type_).dump_python(item, mode="json", by_alias=True)
+    if info is not None and info.metadata:
+        type_ = Annotated.__class_getitem__((type_, *info.metadata))  # type: ignore[attr-defined]
+    adapter = pydantic.TypeAdapter(type_)
+    return adapter.dump_python(item, mode="json", by_alias=True, round_trip=True)
 
 
 def _leaf(value: Any, dumped: Any, config: Mapping[str, Any]) -> Any:

@@ -20,7 +20,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaWarningKind, With
 from pydantic_core import core_schema
 
 from structured.aliases import Path, nested, path_of
-from structured.json_schema import RULES, JsonSchema
+from structured.json_schema import RULES, JsonSchema, resolved, subschemas
 from structured.spelled_out import (
     BASE64,
     BASE64_URL,
@@ -86,6 +86,15 @@ class SchemaGenerator(GenerateJsonSchema):
         """Stay silent about defaults that JSON cannot carry."""
         if kind != "non-serializable-default":
             super().emit_warning(kind, detail)
+
+    def generate(self, schema: Any, mode: Any = "validation") -> JsonSchema:
+        """As pydantic does; what tells the classes of a union apart must be there."""
+        found = super().generate(schema, mode)
+        for _, node in subschemas(found):
+            name = node.get("discriminator", {}).get("propertyName")
+            for option in node.get("oneOf", ()) if name else ():
+                _require(found, option, name)
+        return found
 
     def generate_inner(self, schema: Any) -> JsonSchema:
         """As pydantic does, with the rules that it leaves unsaid.
@@ -234,6 +243,13 @@ class SchemaGenerator(GenerateJsonSchema):
         """What the function says that it takes."""
         return _checked(super().function_plain_schema(schema), schema)
 
+    def tagged_union_schema(self, schema: core_schema.TaggedUnionSchema) -> JsonSchema:
+        """Classes that are told apart by a field, or by a function."""
+        found = super().tagged_union_schema(schema)
+        tell = schema["discriminator"]
+        named = isinstance(tell, (str, list))
+        return found if named else _ruled(found, [f"told apart by {_name_of(tell)}"])
+
     def generator_schema(self, schema: core_schema.GeneratorSchema) -> JsonSchema:
         """None: pydantic checks an iterator's items only when somebody reads them."""
         return self.handle_invalid_for_json_schema(schema, "an iterator (use a list)")
@@ -357,9 +373,25 @@ def _checked(found: JsonSchema, schema: Any) -> JsonSchema:
     elif package == "structured":
         rules = []
     else:
-        said = str(name).rpartition(".")[2]
-        rules = ["checked by " + (said if said.isidentifier() else "a validator")]
+        rules = [f"checked by {_name_of(function)}"]
     return _ruled(found, rules)
+
+
+def _name_of(function: Any) -> str:
+    name = str(getattr(function, "__name__", ""))
+    return name if name.isidentifier() else "a validator"
+
+
+def _require(root: JsonSchema, option: Any, name: str) -> None:
+    """Make a property required in an alternative of a union, and in those inside it."""
+    option = resolved(root, option)
+    if not isinstance(option, dict):
+        return
+    for inner in (*option.get("oneOf", ()), *option.get("anyOf", ())):
+        _require(root, inner, name)
+    required = option.get("required", [])
+    if name in option.get("properties", {}) and name not in required:
+        option["required"] = [key for key in option["properties"] if key in (*required, name)]
 
 
 _MOST_FLAGS = 6

@@ -13,7 +13,7 @@ from typing import Any
 
 from structured.grammar.nodes import Clause
 from structured.grammar.references import Place, References
-from structured.json_schema import subschemas
+from structured.json_schema import RULES, subschemas
 
 Note = Callable[[Place, str, str], None]
 """Takes down a keyword at a place that the grammar does not enforce, and why."""
@@ -194,6 +194,8 @@ class Conjoiner:
         if isinstance(schema.get("allOf"), list):
             more += [self.child(place, "allOf", i) for i in range(len(schema["allOf"]))]
         found.places[id(schema)] = place
+        if isinstance(rules := schema.get(RULES), list):
+            self._note(place, RULES, "; ".join(map(str, rules)))
         self._negated(place, found, more)
         for keyword in ("anyOf", "oneOf"):
             if schema.get(keyword) == []:

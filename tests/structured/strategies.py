@@ -5,29 +5,42 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import enum
+import functools
 import inspect
+import ipaddress
 import typing
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Optional, Union
+from typing import Annotated, Any, Generic, Literal, NamedTuple, Optional, TypeVar, Union
 from uuid import UUID
 
 import typing_extensions
 from hypothesis import strategies as st
 from pydantic import (
     UUID4,
+    AfterValidator,
+    AliasChoices,
+    AliasPath,
     AwareDatetime,
+    Base64Bytes,
     BaseModel,
     ConfigDict,
     Field,
+    IPvAnyAddress,
+    Json,
     NaiveDatetime,
+    RootModel,
+    SecretStr,
     TypeAdapter,
+    computed_field,
     create_model,
 )
 
-from structured import Constraint, Vocabulary
+from structured import Choices, Constraint, Regex, Vocabulary
+from structured import Text as Lines
 from structured.llguidance_engine import LLGuidanceEngine
 
 ENGINE = LLGuidanceEngine()
@@ -170,6 +183,43 @@ def _floating_decimals() -> st.SearchStrategy[Decimal]:
     )
 
 
+def _even(value: int) -> int:
+    if value % 2:
+        raise ValueError("odd")
+    return value
+
+
+def _networks() -> st.SearchStrategy[ipaddress.IPv4Network]:
+    sizes = st.integers(0, 32)
+    return st.builds(
+        lambda address, size: ipaddress.IPv4Network((address, size), strict=False),
+        st.ip_addresses(v=4),
+        sizes,
+    )
+
+
+@st.composite
+def _flags(draw: st.DrawFn) -> Case:
+    count = draw(st.integers(1, 8))
+    type_ = enum.Flag("Flags", {f"F{i}": 1 << i for i in range(count)})
+    return Case(type_, st.integers(0, 2**count - 1).map(type_), "number")
+
+
+@st.composite
+def _coded_bytes(draw: st.DrawFn) -> Case:
+    """Bytes in a class, which says how they are written."""
+    config = {
+        "val_json_bytes": draw(st.sampled_from(["base64", "hex"])),
+        "ser_json_bytes": draw(st.sampled_from(["base64", "hex"])),
+    }
+    low = draw(st.integers(0, 3))
+    high = draw(st.sampled_from([None, 5]))
+    field = Field(min_length=low, max_length=high)
+    type_ = create_model("Bytes", __config__=ConfigDict(**config), data=(bytes, field))
+    values = st.binary(min_size=low, max_size=high or 9).map(lambda data: type_(data=data))
+    return Case(type_, values, "object", hashable=False)
+
+
 _LEAVES = [
     Case(bool, st.booleans(), "boolean"),
     Case(int, st.integers(), "number"),
@@ -187,6 +237,17 @@ _LEAVES = [
     Case(Decimal, _floating_decimals(), "string"),
     Case(bytes, TEXT.map(str.encode), "string"),
     Case(Path, st.text("ab./ é", max_size=8).map(Path), "string"),
+    Case(ipaddress.IPv4Address, st.ip_addresses(v=4), "string"),
+    Case(ipaddress.IPv6Address, st.ip_addresses(v=6), "string"),
+    Case(ipaddress.IPv4Network, _networks(), "string"),
+    Case(IPvAnyAddress, st.ip_addresses(), "string"),
+    Case(Base64Bytes, st.binary(max_size=7), "string"),
+    Case(SecretStr, TEXT.map(SecretStr), "string"),
+    Case(Json[list[int]], st.lists(st.integers(), max_size=3), "string", hashable=False),
+    Case(Annotated[str, Lines(one_line=True, max_chars=5)], st.text("ab é", max_size=5), "string"),
+    Case(Annotated[str, Regex("[a-c]+|é")], st.from_regex("[a-c]+|é", fullmatch=True), "string"),
+    Case(Annotated[str, Choices("a", 'b"')], st.sampled_from(["a", 'b"']), "string"),
+    Case(Annotated[int, AfterValidator(_even)], st.integers().map(lambda n: n * 2), "number"),
 ]
 LEAVES: st.SearchStrategy[Case] = st.one_of(
     st.sampled_from(_LEAVES),
@@ -197,17 +258,36 @@ LEAVES: st.SearchStrategy[Case] = st.one_of(
     _patterned_texts(),
     _literals(),
     enums(),
+    _flags(),
+    _coded_bytes(),
     _fixed_decimals(),
 )
+
+
+class _Digit(enum.IntEnum):
+    ONE = 1
+    TWO = 2
+
+
 KEYS: st.SearchStrategy[Case] = st.one_of(
     st.sampled_from([case for case in _LEAVES if case.type in (str, int, bool, dt.date, UUID)]),
     st.sampled_from([case for case in _LEAVES if case.type in (Decimal, dt.datetime, dt.time)]),
     _patterned_texts(),
     enums(st.text("ab c.|é", max_size=5)),
+    st.just(Case(_Digit, st.sampled_from(list(_Digit)), "number")),
+    st.just(Case(Path, st.text("ab./é", max_size=5).map(Path), "string")),
 )
 
 
 # --- containers and classes -----------------------------------------------------------------
+
+
+T = TypeVar("T")
+
+
+class Box(BaseModel, Generic[T]):
+    content: T
+    more: list[T] = []
 
 
 class Tree(BaseModel):
@@ -262,6 +342,56 @@ def _sets(draw: st.DrawFn, inner: st.SearchStrategy[Case]) -> Case:
     values = (st.frozensets if frozen else st.sets)(case.values, max_size=3)
     values = values.filter(lambda value: len(value) >= low)
     return Case(Annotated[type_, Field(**bounds)] if bounds else type_, values, "array", frozen)
+
+
+@st.composite
+def _deques(draw: st.DrawFn, inner: st.SearchStrategy[Case]) -> Case:
+    case = draw(inner)
+    values = st.lists(case.values, max_size=3).map(deque)
+    return Case(deque[case.type], values, "array", hashable=False)
+
+
+@st.composite
+def _boxes(draw: st.DrawFn, inner: st.SearchStrategy[Case]) -> Case:
+    """A generic class of a type."""
+    case = draw(inner)
+    type_ = Box[case.type]
+    values = st.builds(
+        lambda first, more: _instance(type_, {"content": first, "more": more}),
+        case.values,
+        st.lists(case.values, max_size=2),
+    )
+    return Case(type_, values, "object", hashable=False)
+
+
+@st.composite
+def _roots(draw: st.DrawFn, inner: st.SearchStrategy[Case]) -> Case:
+    """A class that is one value."""
+    case = draw(inner)
+    root: Any = RootModel[case.type]
+    type_ = type("Root", (root,), {"__module__": __name__})
+    values = case.values.map(lambda value: _instance(type_, {"root": value}))
+    return Case(type_, values, case.kind, hashable=False)
+
+
+@st.composite
+def _tagged(draw: st.DrawFn, inner: st.SearchStrategy[Case]) -> Case:
+    """Classes that are told apart by one of their fields."""
+    cases = draw(st.lists(inner, min_size=2, max_size=3))
+    types = [
+        create_model(f"Tagged{i}", kind=(Literal[f"k{i}"], f"k{i}"), value=(case.type, ...))
+        for i, case in enumerate(cases)
+    ]
+    values = [
+        case.values.map(functools.partial(_tagged_as, type_, f"k{i}"))
+        for i, (type_, case) in enumerate(zip(types, cases, strict=True))
+    ]
+    union = Union[tuple(types)]  # noqa: UP007
+    return Case(Annotated[union, Field(discriminator="kind")], st.one_of(values), "object", False)
+
+
+def _tagged_as(type_: Any, kind: str, value: Any) -> Any:
+    return _instance(type_, {"kind": kind, "value": value})
 
 
 @st.composite
@@ -328,16 +458,55 @@ def _models(draw: st.DrawFn, inner: st.SearchStrategy[Case]) -> Case:
     members = draw(_members(inner))
     fields: dict[str, Any] = {}
     for member in draw(st.permutations(members)):
-        alias = {} if member.key == member.name else {"alias": member.key}
+        renamed = {} if member.key == member.name else draw(_renamed(member))
         default = {"default": member.default} if member.optional else {}
-        fields[member.name] = (member.case.type, Field(**alias, **default))
+        hidden = {"exclude": True} if draw(st.integers(0, 5)) == 0 else {}
+        fields[member.name] = (member.case.type, Field(**renamed, **default, **hidden))
     frozen = draw(st.booleans())
-    type_ = create_model("Model", __config__=ConfigDict(frozen=frozen), **fields)
-    values = _keyword_values(members).map(
-        lambda found: type_(**{member.key: found[member.name] for member in members})
-    )
+    config = ConfigDict(frozen=frozen, validate_by_name=draw(st.booleans()))
+    base = create_model("Base", __config__=config, **fields)
+    type_ = type("Model", (_Computing, base), {"__module__": __name__})
+    values = _keyword_values(members).map(functools.partial(_instance, type_))
     hashable = frozen and all(member.case.hashable for member in members)
     return Case(type_, values, "object", hashable)
+
+
+def _renamed(member: Member) -> st.SearchStrategy[dict[str, Any]]:
+    """Other names for a field, in all the ways that there are."""
+    key = member.key
+    path = AliasPath(f"deep {key}", "inner")
+    return st.sampled_from(
+        [
+            {"alias": key},
+            {"validation_alias": key, "serialization_alias": f"out {key}"},
+            {"validation_alias": AliasChoices(key, member.name)},
+            {"validation_alias": AliasChoices(path, key)},
+            {"validation_alias": path},
+            {"validation_alias": AliasPath(f"list {key}", 1)},
+        ]
+    )
+
+
+class _Computing(BaseModel):
+    """What a class computes is never asked for."""
+
+    @computed_field
+    @property
+    def computed(self) -> int:
+        return 7
+
+
+def _instance(type_: Any, values: dict[str, Any]) -> Any:
+    """An object of the very values, which validation under other names could not be given."""
+    made = type_.__new__(type_)
+    for name, value in [
+        ("__dict__", values),
+        ("__pydantic_fields_set__", set(values)),
+        ("__pydantic_extra__", None),
+        ("__pydantic_private__", None),
+    ]:
+        object.__setattr__(made, name, value)
+    return made
 
 
 def _keyword_values(members: list[Member]) -> st.SearchStrategy[dict[str, Any]]:
@@ -398,6 +567,10 @@ def _larger(inner: st.SearchStrategy[Case]) -> st.SearchStrategy[Case]:
         _lists(inner),
         _tuples(inner),
         _sets(inner),
+        _deques(inner),
+        _boxes(inner),
+        _roots(inner),
+        _tagged(inner),
         _dicts(inner),
         _optionals(inner),
         _unions(inner),

@@ -331,8 +331,21 @@ def _kind(value: Any) -> str:
 def test_unions_that_are_told_apart(type_: Any):
     is_written(type_, Cat(lives=9))
     is_written(list[type_], [Dog(kind="hound", tricks=["sit"]), Cat(lives=1)])
-    is_refused(type_, '{"kind":"cow"}', '{"lives":"x"}')
+    is_refused(type_, '{"kind":"cow"}', '{"kind":"cat","lives":"x"}')
     is_not_written(type_, '{"kind":"dog","lives":1}')
+
+
+def test_what_tells_classes_apart_must_be_written_even_where_it_has_a_default():
+    union = Annotated[Cat | Dog, Field(discriminator="kind")]
+    is_refused(union, '{"lives":1}')
+    is_refused(list[union], '[{"lives":1}]')
+    assert OutputSchema.of(union).json_schema["$defs"]["Cat"]["required"] == ["kind", "lives"]
+    assert OutputSchema.of(Cat).json_schema["required"] == ["lives"]
+
+
+def test_what_a_function_tells_apart_is_left_to_it():
+    told = Annotated[Annotated[Cat, Tag("cat")] | Annotated[Dog, Tag("dog")], Discriminator(_kind)]
+    assert "x-rules: told apart by _kind" in rules(told)
 
 
 # --- enumerations and literals ----------------------------------------------------------------
