@@ -122,22 +122,13 @@ def _written(schema: JsonSchema, profile: Profile) -> tuple[JsonSchema, Codec, C
         notes.all_left((), schema, "servers differ in what they enforce")
         bare = mapped(schema, lambda node: {k: v for k, v in node.items() if k != RULES})
         return bare, SAME, Context({}, _acceptor(schema, {})), notes
-    most = profile.limits.depth
-    while True:
-        writer = Writer(schema, profile, max_depth=most)
-        written, codec = writer.write(schema, ())
-        if "$ref" in written:  # the outermost says itself what it is
-            written = writer.definitions[written["$ref"].rsplit("/", 1)[-1]]
-        if profile.object_root and written.get("type") != "object":
-            written = _wrapper(written)
-            codec = Wrapped(codec)
-        if writer.definitions:
-            written = {**written, "$defs": writer.definitions}
-        # What is referred to may stand deeper than where it was first written.
-        if most is None or depth(written) <= (profile.limits.depth or 0) or most == 0:
-            break
-        most -= 1
-    if too_much := excess(written, profile.limits):
+    try:
+        written, codec, writer = _within_depth(schema, profile)
+        too_much = excess(written, profile.limits)
+    except RecursionError:
+        written, codec, writer = {}, SAME, Writer(schema, profile, max_depth=None)
+        too_much = "$defs", "the schema is too large, or nested too deeply"
+    if too_much:
         keyword, reason = too_much
         writer.notes = Notes()
         writer.notes.all_left((), schema, f"written as JSON text: {reason}")
@@ -145,6 +136,28 @@ def _written(schema: JsonSchema, profile: Profile) -> tuple[JsonSchema, Codec, C
         text: JsonSchema = {"type": "string", "description": "JSON text"}
         written, codec = _wrapper(text), Wrapped(JsonText())
     return written, codec, Context(writer.named, _acceptor(schema, written)), writer.notes
+
+
+def _within_depth(schema: JsonSchema, profile: Profile) -> tuple[JsonSchema, Codec, Writer]:
+    """A schema written, what is too deep in it as JSON text."""
+    most = profile.limits.depth
+    while True:
+        writer = Writer(schema, profile, max_depth=most)
+        written, codec = writer.write(schema, ())
+        for _ in writer.definitions:  # the outermost says itself what it is
+            if "$ref" in written:
+                written = writer.definitions[written["$ref"].rsplit("/", 1)[-1]]
+        if "$ref" in written:  # references in a circle
+            written = {"anyOf": [written]}
+        if profile.object_root and written.get("type") != "object":
+            written = _wrapper(written)
+            codec = Wrapped(codec)
+        if writer.definitions:
+            written = {**written, "$defs": writer.definitions}
+        # What is referred to may stand deeper than where it was first written.
+        if most is None or depth(written) <= (profile.limits.depth or 0) or most == 0:
+            return written, codec, writer
+        most -= 1
 
 
 def _wrapper(schema: JsonSchema) -> JsonSchema:

@@ -19,6 +19,11 @@ SAYS_NOTHING = frozenset(
 """Keywords that forbid no value."""
 
 
+def location_of(reference: str) -> Location:
+    """Where a reference such as ``#/$defs/a`` leads."""
+    return tuple(s.replace("~1", "/").replace("~0", "~") for s in reference.split("/")[1:])
+
+
 @dataclass
 class Notes:
     """Findings, each named once."""

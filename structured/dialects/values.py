@@ -29,17 +29,25 @@ def kind_of(value: Any) -> str:
     return "object"
 
 
-def kinds(root: JsonSchema, node: Any, within: frozenset[str] = frozenset()) -> frozenset[str]:
-    """The JSON types of a schema's values, or of a superset of them."""
+def kinds(
+    root: JsonSchema, node: Any, known: dict[str, frozenset[str]] | None = None
+) -> frozenset[str]:
+    """The JSON types of a schema's values, or of a superset of them.
+
+    ``known`` are those of references that were followed already.
+    """
+    known = {} if known is None else known
     if node is False:
         return frozenset()
-    if not isinstance(node, dict):
-        return frozenset(KINDS)
     found = frozenset(KINDS)
-    if isinstance(reference := node.get("$ref"), str) and reference not in within:
-        target = resolved(root, {"$ref": reference})
-        if target is not None:
-            found &= kinds(root, target, within | {reference})
+    if not isinstance(node, dict):
+        return found
+    if isinstance(reference := node.get("$ref"), str):
+        if reference not in known:
+            known[reference] = found  # inside itself it adds nothing
+            target = resolved(root, {"$ref": reference})
+            known[reference] = found if target is None else kinds(root, target, known)
+        found &= known[reference]
     if isinstance(values := node.get("enum"), list):
         found &= frozenset(map(kind_of, values))
     if "const" in node:
@@ -50,7 +58,7 @@ def kinds(root: JsonSchema, node: Any, within: frozenset[str] = frozenset()) -> 
         found &= named | {"integer"} if "number" in named else named
     for keyword in ("anyOf", "oneOf"):
         if isinstance(options := node.get(keyword), list):
-            found &= frozenset().union(*(kinds(root, option, within) for option in options))
+            found &= frozenset().union(*(kinds(root, option, known) for option in options))
     return found
 
 

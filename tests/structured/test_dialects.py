@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import time
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, get_args
 
@@ -587,6 +588,45 @@ def test_a_schema_of_no_value_is_refused():
 
 
 FALSE: JsonSchema = {"type": "object", "properties": {"a": False}, "required": ["a"]}
+
+
+def diamond(levels: int) -> JsonSchema:
+    """Two ways to the next level from each: 2 ** levels ways in all."""
+    definitions: JsonSchema = {"l0": {"type": "integer"}}
+    for i in range(1, levels + 1):
+        below = {"$ref": f"#/$defs/l{i - 1}"}
+        definitions[f"l{i}"] = {
+            "type": "object",
+            "properties": {"a": below, "b": below},
+            "required": ["a", "b"],
+        }
+    return {"$ref": f"#/$defs/l{levels}", "$defs": definitions}
+
+
+HOSTILE = [
+    diamond(40),
+    nested(300),
+    {"$defs": {"a": {"allOf": [{"$ref": "#/$defs/a"}]}}, "$ref": "#/$defs/a"},
+    {"$defs": {"a": {"allOf": [{"$ref": "#/$defs/a"}]}}, "allOf": [{"$ref": "#/$defs/a"}]},
+    {"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}, "$ref": "#/$defs/a"},
+    {"oneOf": [{"type": "object", "properties": {f"p{i}": {}}} for i in range(1000)]},
+    {"enum": [f"value {i}" for i in range(10_000)]},
+    {"type": "object", "properties": {f"p{i}": {"type": "null"} for i in range(10_000)}},
+    {"anyOf": [{"anyOf": [{"$ref": "#"}, {"type": "null"}]}, {"$ref": "#"}]},
+]
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+@pytest.mark.parametrize("json_schema", HOSTILE, ids=range(len(HOSTILE)))
+def test_a_hostile_schema_is_written_in_little_time(name: str, json_schema: JsonSchema):
+    began = time.process_time()
+    contract = OutputSchema(
+        name="hostile", description="", json_schema=json_schema, adapter=TypeAdapter(Any)
+    )
+    schema = dialect(name).schema(contract)
+    assert time.process_time() - began < 10
+    assert obeys(schema.plain, PROFILES[name]) == []
+    assert len(json.dumps(schema.json_schema)) < 3_000_000
 
 
 # --- replies ----------------------------------------------------------------------------------
