@@ -65,7 +65,10 @@ def tool_choice(
     for tool in tools:
         about = f": {_one_line(tool.description)}" if tool.description else "."
         end = "" if about.endswith((".", "。")) else "."
-        lines.append(f"- {tool.name}{about}{end} Arguments: {describe(tool.parameters)}")
+        arguments = describe(tool.parameters)
+        lines.append(
+            f'- {tool.name}{about}{end} Call: {{"name": "{tool.name}", "arguments": {arguments}}}'
+        )
     if reasoning is not None:
         lines.append(_thinking(reasoning))
     call = '{"name": its name, "arguments": {…}}'
