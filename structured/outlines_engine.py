@@ -7,8 +7,9 @@ costs, and may cost without bound. A Lark grammar is given to llguidance, as out
 What outlines_core 0.2 would misread is left out before it sees it, and told
 (:mod:`structured.plain_schema`). In these things it lets through *less* than the schema, whatever
 is done: members come in the schema's order; an object with named members has no others; strings
-have no ``\\u`` escapes, and under ``pattern`` none at all; exponents carry a sign; what may be
-anything is a scalar, or an array or object of scalars. A schema that refers to itself is refused.
+have no ``\\u`` escapes, and under ``pattern`` or a length none at all; exponents carry a sign; what
+may be anything is a scalar, or an array or object of scalars. A schema that refers to itself is
+refused.
 
 outlines_core's index forgets, in 0.2.14, how a text that may end goes on (``a(cb)?`` lets no
 ``acb`` through; compare its issue 227). So every expression ends here with a mark that no text
@@ -52,7 +53,6 @@ ABILITIES = Abilities(
     engine=NAME,
     formats=frozenset({"date", "time", "date-time", "uuid", "email", "uri"}),
     bounds=False,
-    lengths_beside=False,
     others_beside=False,
     counted_members=False,
     recursion=False,
@@ -271,7 +271,8 @@ class OutlinesEngine:
 
 
 _GROWTH = 3
-"""Bytes of an index in memory for each byte of it written out. Placeholder."""
+"""Bytes of an index in memory for each byte of it written out: 2.3 measured, for texts of up to 40
+characters over a vocabulary of 152,000 tokens (84 MB of resident memory for 37 MB)."""
 
 
 def _words(vocabulary: Vocabulary) -> outlines_core.Vocabulary:

@@ -36,8 +36,6 @@ class Abilities:
     formats: frozenset[str]
     bounds: bool
     """``minimum`` and its kin, of integers within 64 bits and of numbers."""
-    lengths_beside: bool
-    """``minLength`` and ``maxLength`` beside a ``pattern`` or ``format``."""
     others_beside: bool
     """Members that are not declared, beside those that are."""
     counted_members: bool
@@ -200,12 +198,15 @@ class Writer:
                 self._leave("format")
             else:
                 found["format"] = named
-        for keyword in ("minLength", "maxLength"):
-            if keyword in schema:
-                if len(found) > 1 + ("minLength" in found) and not self.abilities.lengths_beside:
-                    self._leave(keyword, reason="not kept beside a pattern or format")
-                else:
-                    found[keyword] = schema[keyword]
+        lengths = [keyword for keyword in ("minLength", "maxLength") if keyword in schema]
+        if lengths and len(found) > 1:
+            for keyword in lengths:
+                self._leave(keyword, reason="not kept beside a pattern or format")
+        elif lengths:
+            # As a pattern: xgrammar counts control characters, which JSON has not; what outlines
+            # makes of escapes under a count grows exponentially with it.
+            low, high = schema.get("minLength", 0), schema.get("maxLength", "")
+            found["pattern"] = rf'^[^"\\\x00-\x1F]{{{low},{high}}}$'
         return found
 
     def _number(self, schema: JsonSchema) -> JsonSchema:

@@ -47,7 +47,6 @@ ABILITIES = Abilities(
         | {"uri-reference", "uri-template", "uuid", "json-pointer", "relative-json-pointer"}
     ),
     bounds=True,
-    lengths_beside=False,
     others_beside=True,
     counted_members=True,
     recursion=True,
