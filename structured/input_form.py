@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import datetime
+import ipaddress
 from collections import deque
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -21,6 +22,25 @@ from structured.aliases import path_of, place
 
 _LISTS = (list, tuple, set, frozenset, deque)
 _TIMES = (datetime.timedelta, datetime.datetime, datetime.date, datetime.time)
+
+
+_ADDRESSES = (
+    *(ipaddress.IPv4Address, ipaddress.IPv4Network, ipaddress.IPv4Interface),
+    *(ipaddress.IPv6Address, ipaddress.IPv6Network, ipaddress.IPv6Interface),
+)
+
+
+def in_json(value: Any) -> Any:
+    """Values that pydantic, before 2.12, cannot serialise in the fields of a ``NamedTuple``.
+
+    Raises:
+        ValueError: Not one of them.
+    """
+    if isinstance(value, deque):
+        return list(value)
+    if isinstance(value, _ADDRESSES):
+        return str(value)
+    raise ValueError(f"{type(value).__name__} has no form in JSON")
 
 
 def as_written(value: Any, dumped: Any, config: Mapping[str, Any] | None = None) -> Any:

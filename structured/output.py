@@ -28,7 +28,7 @@ from pydantic_core import SchemaError as CoreSchemaError
 from structured.constraint import Constraint, JsonConstraint
 from structured.describe import describe
 from structured.errors import SchemaError, ValidationFailed, Violation, shorten
-from structured.input_form import as_written
+from structured.input_form import as_written, in_json
 from structured.json_schema import JsonSchema, closed
 from structured.type_schema import SchemaGenerator
 from structured.validation import schema_validator, violations
@@ -202,7 +202,9 @@ class OutputSchema(Generic[T]):
             SchemaError: The value cannot be written as JSON.
         """
         try:
-            dumped = self._adapter.dump_python(value, mode="json", by_alias=True, round_trip=True)
+            dumped = self._adapter.dump_python(
+                value, mode="json", by_alias=True, round_trip=True, fallback=in_json
+            )
             return as_written(value, dumped)
         except (PydanticSerializationError, ValueError) as error:
             raise SchemaError(f"cannot write {shorten(value)} as JSON: {error}") from None

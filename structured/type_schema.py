@@ -53,6 +53,7 @@ _CHECKED_FORMATS = {
     "ipvanyaddress": "a valid IP address",
     "ipvanynetwork": "a valid IP network",
     "ipvanyinterface": "a valid IP interface",
+    "fraction": "a finite fraction, such as 3/4",
     "regex": "a valid regular expression",
     "file-path": "a file that exists",
     "directory-path": "a directory that exists",
@@ -148,7 +149,8 @@ class SchemaGenerator(GenerateJsonSchema):
 
     def timedelta_schema(self, schema: core_schema.TimedeltaSchema) -> JsonSchema:
         """A duration, such as ``P1DT2H30M`` or ``-PT0.5S``."""
-        return _temporal(super().timedelta_schema(schema), DURATION, schema)
+        # As text whatever the class's serialisation says: validation takes it, and it is exact.
+        return _temporal({"type": "string", "format": "duration"}, DURATION, schema)
 
     def uuid_schema(self, schema: core_schema.UuidSchema) -> JsonSchema:
         """A UUID, of the version that the type asks for."""
