@@ -82,7 +82,7 @@ class Told(BaseModel):
         (dict[dt.date, list[int]], "{date: integer[]}"),
         (dict[Literal["x", "y"], float], '{"x" | "y": number}'),
         (dict[int, str], "{/^-?(?:0|[1-9][0-9]*)$/: string}"),
-        (dict[Colour, int], '{"red" | 2: integer}'),
+        (dict[Colour, int], '{"red" | "2": integer}'),
         (Plain, '{"name": string, "age"?: integer | null}'),
         (Node, 'Node = {"value": integer, "children"?: Node[]}'),
         (list[Node], '(Node = {"value": integer, "children"?: Node[]})[]'),
