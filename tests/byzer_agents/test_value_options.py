@@ -67,8 +67,8 @@ def test_json_schemas_and_contracts_are_types_too():
 
 @pytest.mark.parametrize("call", ["extract", "stream_extract", "stream_items", "choose"])
 def test_an_unknown_option_is_refused(call):
+    type_ = bool if call == "choose" else list[bool]
     with ScriptedModel() as model, pytest.raises(TypeError, match="'modle'"):
-        type_ = bool if call == "choose" else list[bool]
         getattr(ByzerLLM(), call)(type_, "text", model=model, modle=1)
 
 
