@@ -14,7 +14,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 from llguidance import LLMatcher
@@ -59,10 +59,19 @@ anything through, and is left to the validator."""
 
 @dataclass(frozen=True)
 class LarkText:
-    """A constraint as one llguidance Lark grammar, and what that grammar leaves out."""
+    """A constraint as one llguidance Lark grammar."""
 
     text: str
-    audit: Audit
+    constraint: Constraint
+    effort: Effort
+
+    @cached_property
+    def audit(self) -> Audit:
+        """Every keyword of the constraint's schemas, and who enforces it. Made when it is asked
+        for: a decoder does not need it, and it takes as long as writing the grammar."""
+        notes = _Notes(self.effort, audited=True)
+        _lark(self.constraint, notes)
+        return Audit.of(NAME, notes.findings)
 
     @property
     def relaxed(self) -> tuple[Relaxation, ...]:
@@ -107,7 +116,7 @@ def _write(constraint: Constraint, effort: Effort) -> LarkText:
         raise ConstraintError("the schema is nested too deeply", engine=NAME) from None
     except UnicodeEncodeError as error:
         raise ConstraintError(f"text that is not Unicode: {error}", engine=NAME) from None
-    return LarkText(text, Audit.of(NAME, notes.findings))
+    return LarkText(text, constraint, effort)
 
 
 @dataclass
@@ -115,6 +124,7 @@ class _Notes:
     """What comes together while a grammar is written."""
 
     effort: Effort
+    audited: bool = False
     lines: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     schemas: int = 0
@@ -155,7 +165,8 @@ def _json_rule(schema_text: str, key_order: KeyOrder, notes: _Notes) -> str:
     notes.schemas += 1
     name = emitter.emit(lowered.root)
     notes.lines += emitter.lines
-    notes.findings += lowered.audit(NAME).findings
+    if notes.audited:
+        notes.findings += lowered.audit(NAME).findings
     return name
 
 

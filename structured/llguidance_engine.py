@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from threading import Lock
 from weakref import WeakKeyDictionary
 
@@ -12,19 +13,33 @@ from llguidance import LLMatcher, LLParserLimits, LLTokenizer, TokenizerWrapper
 from structured.audit import Audit
 from structured.cache import BUDGET_MB, GrammarCache
 from structured.constraint import Constraint
-from structured.engine import Matcher, Relaxation, Vocabulary, relaxations
+from structured.engine import Matcher, Relaxation, Vocabulary
 from structured.errors import ConstraintError
-from structured.lark import NAME, problem_of, refusal, to_lark, told, written
+from structured.lark import NAME, LarkText, problem_of, refusal, to_lark, told, written
+
+
+@dataclass(eq=False)
+class _Lexer:
+    """What the matchers of a grammar share.
+
+    One that has reached a limit of the lexer fails in all matchers from then on: the requests
+    under way with it are lost, but new ones are to have another.
+    """
+
+    start: LLMatcher
+    spoilt: bool = False
 
 
 class LLGuidanceMatcher:
     """One reply's state in llguidance. See :class:`~structured.engine.Matcher`."""
 
-    def __init__(self, matcher: LLMatcher) -> None:
+    def __init__(self, matcher: LLMatcher, lexer: _Lexer) -> None:
         self._matcher = matcher
+        self._lexer = lexer
 
     def _sound(self) -> None:
         if self._matcher.is_error():
+            self._lexer.spoilt = True
             raise ConstraintError(
                 f"{NAME} stopped in the middle of a reply: {told(self._matcher.get_error())}",
                 engine=NAME,
@@ -63,24 +78,43 @@ class LLGuidanceMatcher:
 
     def copy(self) -> Matcher:
         """An independent matcher in the same state."""
-        return LLGuidanceMatcher(self._matcher.deep_copy())
+        return LLGuidanceMatcher(self._matcher.deep_copy(), self._lexer)
 
 
-@dataclass(frozen=True)
 class LLGuidanceGrammar:
-    """A compiled constraint. See :class:`~structured.engine.Grammar`."""
+    """A compiled constraint. See :class:`~structured.engine.Grammar`.
 
-    start: LLMatcher
-    audit: Audit
+    Args:
+        lark: The grammar.
+        make: Compiles it.
+    """
+
+    def __init__(self, lark: LarkText, make: Callable[[], LLMatcher]) -> None:
+        self._lark = lark
+        self._make = make
+        self._lexer = _Lexer(make())
+
+    @property
+    def problem(self) -> str:
+        """Why the grammar is of no use, or ``""``."""
+        return problem_of(self._lexer.start)
+
+    @property
+    def audit(self) -> Audit:
+        """Every keyword of the constraint, and who enforces it."""
+        return self._lark.audit
 
     @property
     def relaxed(self) -> tuple[Relaxation, ...]:
         """What the grammar leaves to the validator."""
-        return relaxations(self.audit)
+        return self._lark.relaxed
 
     def matcher(self) -> Matcher:
         """A matcher at the beginning of a reply (a copy: the lexer's states are shared)."""
-        return LLGuidanceMatcher(self.start.deep_copy())
+        lexer = self._lexer
+        if lexer.spoilt:
+            lexer = self._lexer = _Lexer(self._make())
+        return LLGuidanceMatcher(lexer.start.deep_copy(), lexer)
 
 
 _GRAMMAR_BYTES = 128 * 1024
@@ -121,13 +155,10 @@ class LLGuidanceEngine:
     ) -> tuple[LLGuidanceGrammar, int]:
         tokenizer, problem = self._tokenizer(vocabulary), ""
         for lark in written(constraint):
-            matcher = LLMatcher(
-                tokenizer, LLMatcher.grammar_from_lark(lark.text), log_level=0, limits=_LIMITS
-            )
-            problem = problem_of(matcher)
+            grammar = LLGuidanceGrammar(lark, partial(_compiled, tokenizer, lark.text))
+            problem = grammar.problem
             if not problem:
-                size = _GRAMMAR_BYTES + _BYTES_PER_CHARACTER * len(lark.text)
-                return LLGuidanceGrammar(matcher, lark.audit), size
+                return grammar, _GRAMMAR_BYTES + _BYTES_PER_CHARACTER * len(lark.text)
         raise refusal(constraint, problem)
 
     def _tokenizer(self, vocabulary: Vocabulary) -> LLTokenizer:
@@ -135,6 +166,10 @@ class LLGuidanceEngine:
             if vocabulary not in self._tokenizers:
                 self._tokenizers[vocabulary] = _build_tokenizer(vocabulary)
             return self._tokenizers[vocabulary]
+
+
+def _compiled(tokenizer: LLTokenizer, lark: str) -> LLMatcher:
+    return LLMatcher(tokenizer, LLMatcher.grammar_from_lark(lark), log_level=0, limits=_LIMITS)
 
 
 def _build_tokenizer(vocabulary: Vocabulary) -> LLTokenizer:

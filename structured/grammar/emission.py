@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from structured.grammar.lowering import KeyOrder
@@ -410,12 +412,11 @@ def quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
+@lru_cache(maxsize=1024)
 def slashed(regex: str) -> str:
     """A regular expression as it stands between Lark's slashes."""
-    out, escaped = [], False
-    for character in regex:
-        if character == "/" and not escaped:
-            out.append("\\")
-        out.append("\\n" if character == "\n" else character)
-        escaped = character == "\\" and not escaped
-    return "".join(out)
+    return _SLASHED.sub(lambda found: _ESCAPED.get(found[0], found[0]), regex)
+
+
+_SLASHED = re.compile(r"\\.|/|\n", re.DOTALL)
+_ESCAPED = {"/": r"\/", "\n": r"\n"}

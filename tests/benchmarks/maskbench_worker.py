@@ -45,10 +45,9 @@ _ENDS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "</s>",
 
 
 def _quickstart_tokenizer() -> str:
+    from gguf import GGUFReader
     from tokenizers import Tokenizer, decoders, pre_tokenizers
     from tokenizers.models import BPE
-
-    from gguf import GGUFReader
 
     from runtime.store import ModelStore
 
@@ -155,7 +154,7 @@ class BareJudge(Judge):
         """A matcher at the beginning."""
         from llguidance import LLMatcher
 
-        from structured.llguidance_engine import LLGuidanceMatcher
+        from structured.llguidance_engine import LLGuidanceMatcher, _Lexer
 
         text = json.dumps(schema)
         grammar = LLMatcher.grammar_from_json_schema(text, defaults={"whitespace_flexible": False})
@@ -163,7 +162,7 @@ class BareJudge(Judge):
         if matcher.is_error():
             raise ConstraintError(matcher.get_error())
         matcher.compute_bitmask()
-        return LLGuidanceMatcher(matcher)
+        return LLGuidanceMatcher(matcher, _Lexer(matcher))
 
     def contract(self, schema: dict[str, Any]) -> OutputSchema[Any] | None:
         """None: the grammar stands alone."""
