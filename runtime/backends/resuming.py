@@ -29,6 +29,8 @@ class Beginning:
     """What the token taken back spells, and so the next ones must."""
     paths: tuple[tuple[int, ...], ...] = ()
     """How each text to avoid would be spelled from here, ``owed`` with it."""
+    text: str = ""
+    """The prompt."""
 
     @staticmethod
     def of(
@@ -67,7 +69,7 @@ class Beginning:
             if path[: len(ids)] != ids:
                 path = [*ids, *_plain((owed + value.encode()).decode(), encode, pieces)]
             paths.append(tuple(path[len(ids) :]))
-        return Beginning(list(prompt), ids, owed, tuple(paths))
+        return Beginning(list(prompt), ids, owed, tuple(paths), prompt_text)
 
 
 def spelled_behind(

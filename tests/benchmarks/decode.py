@@ -121,7 +121,7 @@ class Ways:
             self._batch.add(cache, len(prompt))
             for token in answer:
                 int(logits[0].argmax())
-                logits = self._batch.step([[token]])
+                logits = self._batch.step([[token]])[:, -1]
             int(logits[0].argmax())  # where the end token comes
             self._batch.clear()
         return self._ours[case.name]
@@ -244,7 +244,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--without", nargs="*", default=[], choices=list(RIVALS))
-    parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16"])
+    parser.add_argument("--dtype", default="auto", choices=["auto", "float32", "bfloat16"])
     parser.add_argument("--json", action="store_true", help="one object as the last line")
     given = parser.parse_args(arguments)
     warnings.simplefilter("ignore")

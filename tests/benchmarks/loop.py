@@ -50,9 +50,9 @@ def main(file: Path) -> None:
     steps: list[int] = []
     step = parts._scheduler._batch.step
 
-    def counted(tokens: list[list[int]]) -> torch.Tensor:
+    def counted(tokens: list[list[int]], *, last: int = 1) -> torch.Tensor:
         steps.append(sum(map(len, tokens)))
-        return step(tokens)
+        return step(tokens, last=last)
 
     parts._scheduler._batch.step = counted
 

@@ -112,7 +112,7 @@ def test_a_batch_says_what_each_says_alone(model):
     alone = [model.generate(request) for request in requests]
     batch = inside(model)._scheduler._batch
     most, step = [], batch.step
-    batch.step = lambda tokens: most.append(len(tokens)) or step(tokens)
+    batch.step = lambda tokens, **more: most.append(len(tokens)) or step(tokens, **more)
     try:
         replies = together(model, requests)
     finally:

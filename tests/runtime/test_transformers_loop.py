@@ -79,10 +79,10 @@ def watch_steps(model, monkeypatch, *, delay_s: float = 0.0) -> list[list[int]]:
     batch = batch_of(model)
     step = batch.step
 
-    def watched(tokens):
+    def watched(tokens, **more):
         seen.append([len(row) for row in tokens])
         time.sleep(delay_s)
-        return step(tokens)
+        return step(tokens, **more)
 
     monkeypatch.setattr(batch, "step", watched)
     return seen
@@ -545,7 +545,7 @@ def test_a_failing_step_fails_its_rows_only(own_model, monkeypatch):
     batch = batch_of(own_model)
     step = batch.step
 
-    def fail(tokens):
+    def fail(tokens, **more):
         raise torch.OutOfMemoryError("no memory left")
 
     monkeypatch.setattr(batch, "step", fail)
@@ -586,7 +586,7 @@ def test_logits_that_are_no_numbers(own_model):
 
 
 def test_nothing_hangs_when_the_loop_dies(own_model, monkeypatch):
-    def die(tokens):
+    def die(tokens, **more):
         raise SystemExit("gone")
 
     stream = own_model.stream(go_on("x", ignore_eos=True))

@@ -45,8 +45,11 @@ class Batch(Protocol):
     def clear(self) -> None:
         """Forget all rows and free their memory."""
 
-    def step(self, tokens: Sequence[Sequence[int]]) -> Any:
-        """Read each row's tokens: float32 logits [rows, vocabulary] after the last ones."""
+    def cut(self, row: int, count: int) -> None:
+        """Forget the last ``count`` tokens of a row (if plain)."""
+
+    def step(self, tokens: Sequence[Sequence[int]], *, last: int = 1) -> Any:
+        """Read each row's tokens: float32 logits [rows, last, vocabulary] after the last ones."""
 
 
 class Alone:
@@ -77,10 +80,14 @@ class Alone:
         """Forget the row."""
         self._cache = None
 
-    def step(self, tokens: Sequence[Sequence[int]]) -> Any:
+    def cut(self, row: int, count: int) -> None:
+        """Nothing can be forgotten."""
+        raise NotImplementedError
+
+    def step(self, tokens: Sequence[Sequence[int]], *, last: int = 1) -> Any:
         """Read the row's tokens."""
         ids = torch.tensor([list(tokens[0])], device=self._forward.device)
-        logits = self._forward(ids, self._cache, start=self._length)
+        logits = self._forward.last(last, ids, self._cache, start=self._length)
         self._length += len(tokens[0])
         return logits
 
@@ -114,7 +121,7 @@ def choose_batch(forward: Forward, *, capacity: int, max_positions: int) -> tupl
         cache = forward.new_cache()
         _read(forward, probes[0][:-1], cache)
         alone.add(cache, len(probes[0]) - 1)
-        if wrong := _difference(forward, alone.step([probes[0][-1:]]), expected[:1]):
+        if wrong := _difference(forward, alone.step([probes[0][-1:]])[:, -1], expected[:1]):
             raise RuntimeError(f"read token by token, {wrong}")
         alone.clear()
         return alone, width
@@ -156,7 +163,7 @@ def _difference_together(
     try:
         for ids, cache, last in zip(probes, caches, _LAST, strict=True):
             slots.add(cache, len(ids) - last)
-        found = slots.step([ids[-last:] for ids, last in zip(probes, _LAST, strict=True)])
+        found = slots.step([ids[-last:] for ids, last in zip(probes, _LAST, strict=True)])[:, -1]
     except Exception as error:  # noqa: BLE001 - a model of another make; it can still run alone
         return f"{type(error).__name__}: {error}"
     return _difference(forward, found, expected)

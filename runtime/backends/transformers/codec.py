@@ -176,7 +176,7 @@ class Codec:
         """
         text, ids = self.prompt(request)
         if request.resume is None:
-            return Beginning(ids, [], b"")
+            return Beginning(ids, [], b"", text=text)
         return Beginning.of(
             text,
             ids,

@@ -30,9 +30,23 @@ class Forward:
     def __call__(
         self, ids: Any, cache: Any, *, start: int = 0, positions: Any = None, seen: Any = None
     ) -> Any:
+        """:meth:`last` for the last token alone: float32 tensor [rows, vocabulary]."""
+        return self.last(1, ids, cache, start=start, positions=positions, seen=seen)[:, 0]
+
+    def last(
+        self,
+        count: int,
+        ids: Any,
+        cache: Any,
+        *,
+        start: int = 0,
+        positions: Any = None,
+        seen: Any = None,
+    ) -> Any:
         """Read tokens; their keys and values go into ``cache``.
 
         Args:
+            count: After how many tokens, at the end, logits are wanted.
             ids: Token ids [rows, tokens].
             cache: What was read before.
             start: The first token's position, for a row alone.
@@ -41,18 +55,9 @@ class Forward:
                 earlier ones if ``None``.
 
         Returns:
-            float32 tensor [rows, vocabulary]: the logits after the last token.
+            float32 tensor [rows, count, vocabulary]: the logits after the last tokens.
         """
-        return self._read(ids, cache, start, positions, seen, 1)[:, -1].float()
-
-    def every(
-        self, ids: Any, cache: Any, *, start: int = 0, positions: Any = None, seen: Any = None
-    ) -> Any:
-        """As a call, for one row: float32 tensor [tokens, vocabulary], after every token."""
-        return self._read(ids, cache, start, positions, seen, ids.shape[1])[0].float()
-
-    def _read(self, ids: Any, cache: Any, start: int, positions: Any, seen: Any, last: int) -> Any:
-        more: dict[str, Any] = {"logits_to_keep": last} if self._may_keep else {}
+        more: dict[str, Any] = {"logits_to_keep": count} if self._may_keep else {}
         if positions is None:
             positions = torch.arange(start, start + ids.shape[1], device=ids.device)[None]
         if self.takes_positions:
@@ -60,7 +65,14 @@ class Forward:
         if seen is not None:
             more["attention_mask"] = self._mask(seen)
         more[self._cache_name] = cache
-        return self.model(input_ids=ids, use_cache=True, **more).logits
+        return self.model(input_ids=ids, use_cache=True, **more).logits[:, -count:].float()
+
+    def every(
+        self, ids: Any, cache: Any, *, start: int = 0, positions: Any = None, seen: Any = None
+    ) -> Any:
+        """As a call, for one row: float32 tensor [tokens, vocabulary], after every token."""
+        count = ids.shape[1]
+        return self.last(count, ids, cache, start=start, positions=positions, seen=seen)[0]
 
     def _mask(self, seen: Any) -> Any:
         if self.model.config._attn_implementation != "eager":

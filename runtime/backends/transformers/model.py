@@ -15,6 +15,7 @@ from runtime.backends.resuming import Resumed, spelled_behind
 from runtime.backends.scoring import check_options
 from runtime.backends.transformers.guide import Guide
 from runtime.backends.transformers.loading import Loaded
+from runtime.backends.transformers.lookup import Lookup
 from runtime.backends.transformers.options import TransformersOptions
 from runtime.backends.transformers.prefixes import Prefixes
 from runtime.backends.transformers.row import Row
@@ -40,6 +41,7 @@ class TransformersModel(ChatModel):
         self._codec = loaded.codec
         self._device = loaded.forward.device
         self._engine = options.engine
+        self._guesses = options.guess and loaded.batch.plain
         self._prefixes = Prefixes(limit_mb=options.prefix_cache_mb)
         self._meta = ModelMeta(
             backend="transformers",
@@ -98,12 +100,16 @@ class TransformersModel(ChatModel):
             banned = codec.end if params.ignore_eos else ()
             guide = Guide(matcher, width=codec.width, banned=banned)
         room = limit - length
+        lookup = None
+        if self._guesses:
+            lookup = Lookup(beginning.text, [*beginning.prompt, *beginning.ids], codec.encode)
         return Row(
             request,
             beginning,
             codec,
             guide=guide,
             resumed=resumed,
+            lookup=lookup,
             max_new_tokens=min(params.max_output_tokens or room, room),
             started=started,
             device=self._device,

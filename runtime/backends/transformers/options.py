@@ -38,6 +38,10 @@ class TransformersOptions:
     prefix_cache_mb: float = 256
     """Megabytes (2^20 bytes), on the model's device, for keys and values of finished replies and
     of prompts, so that what begins like them is not read again; 0: none are kept."""
+    guess: bool = True
+    """Guess tokens out of the prompt and the reply so far, and read them together with the one
+    that is due. The reply stays the same (up to rounding, as in a batch), and takes fewer steps
+    where it repeats its question."""
     trust_remote_code: bool = False
     """Run Python code that lies in the model's folder. Only for folders that you trust."""
 

@@ -36,4 +36,4 @@ class Likelihoods:
     def _tensor(self, bits: int) -> Any:
         width = self.logits.shape[-1]
         mask = bits.to_bytes((width + 7) // 8, "little")
-        return torch.from_numpy(unpacked(mask, width)).bool()
+        return unpacked(mask, width)

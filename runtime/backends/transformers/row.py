@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import torch
+import numpy as np
 
 from runtime.backends.avoid import way_out
 from runtime.backends.resuming import Beginning, Resumed
 from runtime.backends.text import Detokenizer, StopStrings
 from runtime.backends.transformers.codec import Codec
-from runtime.backends.transformers.guide import Guide
+from runtime.backends.transformers.guide import COMPLETE, Guide, unpacked
+from runtime.backends.transformers.lookup import Lookup
 from runtime.backends.transformers.outlook import Likelihoods
 from runtime.backends.transformers.sampling import NotFinite, Sampler, token_logprob
 from runtime.backends.trie import Trie
@@ -41,6 +43,7 @@ class Row:
         *,
         guide: Guide | None,
         resumed: Resumed | None = None,
+        lookup: Lookup | None = None,
         max_new_tokens: int,
         started: float,
         device: Any,
@@ -53,6 +56,7 @@ class Row:
             codec: The model's tokenizer.
             guide: What the reply must obey.
             resumed: The guide's matcher, where the reply has a beginning.
+            lookup: Guesses at what comes next, where these are wanted.
             max_new_tokens: How many tokens to generate at most.
             started: ``time.perf_counter()`` when the request was made.
             device: Where the logits are.
@@ -69,6 +73,10 @@ class Row:
         """How many of the first tokens need not be read, since they are in a cache."""
         self.pending: list[int] = []
         """Tokens that were chosen and that the model has not read yet."""
+        self.guessed: list[int] = []
+        """Tokens that are read behind the pending ones, in case they are those that come next."""
+        self.right = 0
+        """How many of them were."""
         self.out: queue.SimpleQueue[ChatDelta | Exception] = queue.SimpleQueue()
         """For the reader; the last item is an error, or has a ``finish_reason``."""
         self.done = False
@@ -79,6 +87,8 @@ class Row:
         self._codec = codec
         self._guide = guide
         self._resumed = resumed
+        self._lookup = lookup
+        self._masks: list[Any] = []
         self._owed = len(beginning.owed)
         """Bytes to come that belong to the reply's beginning."""
         self._begun = request.resume.text if request.resume is not None else ""
@@ -93,10 +103,11 @@ class Row:
             self._sampler.saw(token)
         self._detokenizer = Detokenizer(codec.decode, self.prompt[-_CONTEXT_TOKENS:])
         self._stops = StopStrings(params.stop)
-        self._allowed: Any = None
-        if params.ignore_eos and guide is None:
-            self._allowed = torch.ones(codec.width, dtype=torch.bool, device=device)
-            self._allowed[sorted(codec.end)] = False
+        self._any: Any = None
+        if params.ignore_eos:
+            bits: Any = np.ones(codec.width, dtype=np.uint8)
+            bits[sorted(codec.end)] = 0
+            self._any = np.packbits(bits, bitorder="little")
         self._last: ChatDelta | None = None
         self._generated = 0
         self._first_s = 0.0
@@ -134,14 +145,52 @@ class Row:
         self.prompt += self.pending
         self.pending.clear()
 
-    def advance(self, logits: Any, model: str) -> None:
+    def guess(self, room: int) -> list[int]:
+        """At most ``room`` tokens that may well come after the pending ones."""
+        self.guessed = []
+        room = min(room, self._max_new_tokens - self._generated - 1)
+        if self._lookup is not None and room > 0:
+            guessed = self._lookup.guess(room)
+            if guessed and self._guide is not None:
+                guessed = guessed[: self._guide.fitting(guessed)]
+            self.guessed = guessed
+        return self.guessed
+
+    def plan(self) -> list[Any]:
+        """Which tokens may come after the pending ones, and after each guessed one.
+
+        Made while the device is busy with them. Packed masks as in :meth:`Guide.allowed`; ``None``
+        where any token may come.
+        """
+        if self._guide is not None:
+            try:
+                self._masks = self._guide.allowed(self.guessed)
+            except Exception as error:  # noqa: BLE001 - raised where it ends this row alone
+                self._masks = [error]
+        else:
+            self._masks = [self._any] * (1 + len(self.guessed))
+        return self._masks
+
+    @property
+    def plain(self) -> bool:
+        """Whether the likeliest allowed token is what comes next."""
+        return self._sampler.greedy and not self._sampler.penalises
+
+    def advance(
+        self, logits: Any, model: str, picks: Sequence[tuple[int, float]] | None = None
+    ) -> None:
         """Choose the next token, and those that the constraint then forces; tell the reader.
 
+        Where the tokens are those that were guessed, so are the ones after them.
+
         Args:
-            logits: float32 tensor (vocabulary,), after all tokens so far.
+            logits: float32 tensor [1 + guessed, vocabulary]: after all pending tokens, and after
+                each guessed one.
             model: The model's name, for errors.
+            picks: The likeliest tokens that :meth:`plan` allows at these places, and their logits,
+                if it is :attr:`plain`.
         """
-        self._deliver(lambda: self._advanced(logits), model)
+        self._deliver(lambda: self._advanced(logits, picks), model)
 
     def look(self, trie: Trie, logits: Any, model: str) -> None:
         """As :meth:`advance`, at the beginning of what is to be avoided.
@@ -204,24 +253,46 @@ class Row:
             node = trie.children[node].get(token, 0)
         return self._delta(text, finish, tuple(how_likely))
 
-    def _advanced(self, logits: Any) -> ChatDelta:
-        allowed = self._allowed
-        if self._guide is not None:
-            allowed = self._guide.allowed()
-            if allowed is None:
-                return self._delta(self._rest(), "stop")
-        token = self._sampler.choose(logits, allowed)
-        self._first_s = self._first_s or time.perf_counter() - self._started
-        if token in self._stop_ids:
-            return self._delta(self._rest(), "stop")
-        text, finish = self._append(token)
-        if self._params.logprobs is not None:
-            how_likely = token_logprob(logits, token, self._params.logprobs, self._codec.text_of)
-            return self._delta(text, finish, (how_likely,))
-        if self._guide is not None and finish is None:
-            more, finish = self._append_forced(self._guide)
-            text += more
-        return self._delta(text, finish)
+    def _advanced(self, logits: Any, picks: Sequence[tuple[int, float]] | None) -> ChatDelta:
+        text, told = "", list[TokenLogprob]()
+        finish: FinishReason | None = None
+        self.right = 0
+        while finish is None:
+            mask = self._masks[self.right]
+            if mask is COMPLETE:
+                text, finish = text + self._rest(), "stop"
+                break
+            if isinstance(mask, Exception):
+                raise mask
+            token = self._chosen(logits, picks, mask)
+            self._first_s = self._first_s or time.perf_counter() - self._started
+            if token in self._stop_ids:
+                text, finish = text + self._rest(), "stop"
+                break
+            piece, finish = self._append(token)
+            text += piece
+            if (count := self._params.logprobs) is not None:
+                place = logits[self.right]
+                told.append(token_logprob(place, token, count, self._codec.text_of))
+            elif self._guide is not None and finish is None:
+                piece, finish = self._append_forced(self._guide)
+                text += piece
+            self.right = _alike(self.pending, self.guessed)
+            if self.right < len(self.pending):
+                break
+        if self._lookup is not None and self.guessed:
+            self._lookup.learn(len(self.guessed), self.right)
+        del self.pending[: self.right]
+        return self._delta(text, finish, tuple(told))
+
+    def _chosen(self, logits: Any, picks: Sequence[tuple[int, float]] | None, mask: Any) -> int:
+        if picks is None:
+            allowed = None if mask is None else unpacked(mask, self._codec.width)
+            return self._sampler.choose(logits[self.right], allowed)
+        token, value = picks[self.right]
+        if not math.isfinite(value):
+            raise NotFinite
+        return token
 
     def _append(self, token: int) -> tuple[str, FinishReason | None]:
         """Make a token part of the reply: the text that this brings, and whether it is the end."""
@@ -233,7 +304,10 @@ class Row:
             return self._rest(), "stop"
         if self._guide is not None:
             self._guide.accept(token)
-        text, stopped = self._stops.feed(self._new(self._detokenizer.feed(token)))
+        new = self._detokenizer.feed(token)
+        if self._lookup is not None:
+            self._lookup.saw(token, new)
+        text, stopped = self._stops.feed(self._new(new))
         if stopped:
             return text, "stop"
         if self._guide is not None and self._guide.finished:
@@ -284,3 +358,13 @@ class Row:
         now = time.perf_counter() - self._started
         usage = Usage(self._input_tokens, self._generated, min(self.cached, self._input_tokens))
         return ChatDelta(text, finish, usage, Timing(self._first_s or now, now), logprobs)
+
+
+def _alike(one: Sequence[int], other: Sequence[int]) -> int:
+    """How many tokens two lists share at their beginning."""
+    count = 0
+    for a, b in zip(one, other, strict=False):
+        if a != b:
+            break
+        count += 1
+    return count

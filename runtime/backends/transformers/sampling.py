@@ -102,6 +102,11 @@ class Sampler:
         return self._params.temperature < _GREEDY_BELOW
 
     @property
+    def penalises(self) -> bool:
+        """Whether what has come before makes tokens less likely."""
+        return self._seen is not None or self._counts is not None
+
+    @property
     def temperature(self) -> float:
         """What logits are divided by; 1 where the likeliest token is taken."""
         return 1.0 if self.greedy else self._params.temperature

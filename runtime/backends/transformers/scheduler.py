@@ -13,10 +13,12 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 
 from runtime.backends.transformers.batching import Batch
 from runtime.backends.transformers.forward import Forward
+from runtime.backends.transformers.greedy import likeliest
 from runtime.backends.transformers.prefixes import Prefixes
 from runtime.backends.transformers.row import Row
 from runtime.backends.transformers.tree import read_trie
@@ -246,7 +248,8 @@ class Scheduler:
     def _enter(self, reading: _Reading) -> None:
         job = reading.job
         if isinstance(job, Row) and not job.tries:
-            job.advance(reading.logits, self._name)
+            job.plan()
+            job.advance(reading.logits[None], self._name)
         if job.done:
             job.end()
         elif isinstance(job, Row):
@@ -256,9 +259,17 @@ class Scheduler:
     def _step(self) -> None:
         if not self._running:
             return
-        tokens = [row.pending[: self._longest()] for row in self._running]
+        tokens, longest = [], self._longest()
+        for row in self._running:
+            due = row.pending[:longest]
+            del row.pending[:longest]
+            guessed = row.guess(longest - len(due)) if self._batch.plain else []
+            tokens.append([*due, *guessed])
+        last = 1 + max(len(row.guessed) for row in self._running)
         try:
-            logits = self._batch.step(tokens)
+            logits = self._batch.step(tokens, last=last)
+            # A device is only being told what to do by now: the masks are made meanwhile.
+            picks = self._pick(logits)
         except Exception as error:  # noqa: BLE001 - it fails these rows, not the model
             rows, self._running = self._running, []
             self._batch.clear()
@@ -266,12 +277,30 @@ class Scheduler:
             return
         for i in reversed(range(len(self._running))):
             row = self._running[i]
-            del row.pending[: len(tokens[i])]
+            if row.pending:
+                continue
+            count = len(row.guessed)
+            row.advance(logits[i, last - 1 - count :], self._name, picks.get(i))
+            if count > row.right:
+                self._batch.cut(i, count - row.right)
+            if row.done:
+                self._remove(i)
+                row.end()
+
+    def _pick(self, logits: Any) -> dict[int, list[tuple[int, float]]]:
+        """What comes next in the rows that take the likeliest, by row: for all of them at once."""
+        plans: dict[int, list[Any]] = {}
+        for i, row in enumerate(self._running):
             if not row.pending:
-                row.advance(logits[i], self._name)
-                if row.done:
-                    self._remove(i)
-                    row.end()
+                plan = row.plan()
+                if row.plain:
+                    plans[i] = [mask if isinstance(mask, np.ndarray) else None for mask in plan]
+        if not plans:
+            return {}
+        first = {i: logits.shape[1] - 1 - len(self._running[i].guessed) for i in plans}
+        places = [logits[i, first[i] : first[i] + len(plan)] for i, plan in plans.items()]
+        found = iter(likeliest(torch.cat(places), [m for plan in plans.values() for m in plan]))
+        return {i: [next(found) for _ in plan] for i, plan in plans.items()}
 
     def _longest(self) -> int:
         """How many tokens of a row one step may read."""

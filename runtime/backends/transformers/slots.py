@@ -125,15 +125,25 @@ class Slots:
         self.lengths.clear()
         self._layers.clear()
 
-    def step(self, tokens: Sequence[Sequence[int]]) -> Any:
+    def cut(self, row: int, count: int) -> None:
+        """Forget the last ``count`` tokens of a row."""
+        self.lengths[row] -= count
+
+    def step(self, tokens: Sequence[Sequence[int]], *, last: int = 1) -> Any:
         """Read one token or more for every row.
 
         Rows with fewer tokens than others are filled up in front, so that every row's last token
         stands at the end: one index serves for the logits of all. The fillers look at position 0
         and write to the buffers' last position, which nobody reads.
 
+        Args:
+            tokens: Token ids, for each row.
+            last: After how many tokens, at the end, logits are wanted; at most as many as the
+                longest row has.
+
         Returns:
-            float32 tensor [rows, vocabulary]: the logits after each row's last token.
+            float32 tensor [rows, last, vocabulary]: the logits after each row's last tokens. Where
+            a row has fewer, the first ones mean nothing.
         """
         counts = [len(row) for row in tokens]
         longest = max(counts)
@@ -144,7 +154,7 @@ class Slots:
         cache = Cache(layers=list(self._layers))
         if plan.rows == 1:
             ids = torch.tensor([list(tokens[0])], device=device)
-            logits = self.forward(ids, cache, start=plan.start)
+            logits = self.forward.last(last, ids, cache, start=plan.start)
         else:
             fillers = [longest - count for count in counts]
             filled = [[0] * n + list(row) for n, row in zip(fillers, tokens, strict=True)]
@@ -157,7 +167,7 @@ class Slots:
             positions = plan.places.clamp(min=0)
             seen = torch.arange(plan.end, device=device) <= positions[..., None]
             ids = torch.tensor(filled, device=device)
-            logits = self.forward(ids, cache, positions=positions, seen=seen[:, None])
+            logits = self.forward.last(last, ids, cache, positions=positions, seen=seen[:, None])
         self.lengths = ends
         return logits
 
