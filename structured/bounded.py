@@ -8,13 +8,14 @@ limits hold (llguidance's ``LLParserLimits``).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
 from structured.audit import Audit
 from structured.cache import GrammarCache
 from structured.constraint import Constraint
-from structured.cost import Cheap, is_cheap
+from structured.cost import is_cheap
 from structured.engine import Engine, Grammar, Relaxation, Vocabulary
 from structured.guard import guarded
 from structured.supervisor import Supervisor
@@ -36,16 +37,20 @@ class BoundedEngine:
     Args:
         engine: The engine; its ``name`` must be one of :data:`structured.engines.ENGINES`.
         limits: What one compilation may take.
-        cheap: What the engine compiles in its stride.
+        cheap: Whether the engine compiles a constraint in its stride; must be quick itself.
     """
 
     def __init__(
-        self, engine: Engine, limits: CompileLimits | None = None, *, cheap: Cheap | None = None
+        self,
+        engine: Engine,
+        limits: CompileLimits | None = None,
+        *,
+        cheap: Callable[[Constraint], bool] = is_cheap,
     ) -> None:
         self.name = engine.name
         self.limits = limits or CompileLimits()
         self._engine = engine
-        self._cheap = cheap or Cheap()
+        self._cheap = cheap
         self._supervisor = Supervisor(engine.name)
         self._passed = GrammarCache[None](budget_mb=16)
 
@@ -77,7 +82,7 @@ class BoundedEngine:
 
     def _judged(self, constraint: Constraint, vocabulary: Vocabulary) -> tuple[None, int]:
         with guarded(self.name):
-            cheap = is_cheap(constraint, self._cheap)
+            cheap = self._cheap(constraint)
         if not cheap:
             limits = self.limits
             self._supervisor.trial(

@@ -44,7 +44,10 @@ class Cheap:
     """Product of the counts (``maxItems`` and the like) that stand in each other."""
 
 
-def is_cheap(constraint: Constraint, limits: Cheap) -> bool:
+DEFAULT = Cheap()
+
+
+def is_cheap(constraint: Constraint, limits: Cheap = DEFAULT) -> bool:
     """Whether compiling ``constraint`` costs next to nothing for certain."""
     match constraint:
         case JsonConstraint(schema_text=text):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from threading import Lock
 
-from structured.cost import Cheap
+from structured.constraint import Constraint
+from structured.cost import Cheap, is_cheap
 from structured.engine import Engine
 from structured.errors import UnknownEngine
 
@@ -25,7 +26,7 @@ def engine(name: str = DEFAULT) -> Engine:
             bare = bare_engine(name)
             from structured.bounded import BoundedEngine
 
-            _made[name] = BoundedEngine(bare, cheap=_CHEAP.get(name))
+            _made[name] = BoundedEngine(bare, cheap=_CHEAP.get(name, is_cheap))
         return _made[name]
 
 
@@ -66,11 +67,20 @@ _MAKERS: dict[str, Callable[[], Engine]] = {
 ENGINES = tuple(_MAKERS)
 """The names, the default first."""
 
-_CHEAP = {
-    "xgrammar": Cheap(parts=2_000, width=200, pattern=1_000, repeats=10_000),
-    # An automaton over the whole vocabulary: seconds for what takes others a millisecond.
-    "outlines": Cheap(text=4_000, parts=150, depth=12, width=50, pattern=300, repeats=200),
-}
+_FOR_XGRAMMAR = Cheap(parts=2_000, width=200, pattern=1_000, repeats=10_000)
+
+
+def _cheap_for_xgrammar(constraint: Constraint) -> bool:
+    return is_cheap(constraint, _FOR_XGRAMMAR)
+
+
+def _cheap_for_outlines(constraint: Constraint) -> bool:
+    from structured.outlines_engine import is_small
+
+    return is_small(constraint)
+
+
+_CHEAP = {"xgrammar": _cheap_for_xgrammar, "outlines": _cheap_for_outlines}
 
 _made: dict[str, Engine] = {}
 _lock = Lock()

@@ -39,6 +39,7 @@ from structured.constraint import (
     RegexConstraint,
     ToolCallConstraint,
 )
+from structured.cost import Cheap, is_cheap, written_out
 from structured.engine import Engine, Grammar, Matcher, Relaxation, Vocabulary, relaxations
 from structured.errors import ConstraintError, EngineNotInstalled
 from structured.plain_schema import Abilities, plain_schema
@@ -273,6 +274,19 @@ class OutlinesEngine:
 _GROWTH = 3
 """Bytes of an index in memory for each byte of it written out: 2.3 measured, for texts of up to 40
 characters over a vocabulary of 152,000 tokens (84 MB of resident memory for 37 MB)."""
+
+
+_CHEAP = Cheap(text=4_000, parts=150, depth=12, width=50, pattern=300, repeats=200)
+_SMALL = 300
+"""Size of a regular expression, written out. A state of the automaton in which any text may follow
+takes 80 ms and 2 MB over a vocabulary of 152,000 tokens."""
+
+
+def is_small(constraint: Constraint) -> bool:
+    """Whether an index of ``constraint`` is made in a second or few, and in little memory."""
+    if isinstance(constraint, LarkConstraint):
+        return is_cheap(constraint)  # it is llguidance's
+    return is_cheap(constraint, _CHEAP) and written_out(_regex(constraint)[0], _SMALL) <= _SMALL
 
 
 def _words(vocabulary: Vocabulary) -> outlines_core.Vocabulary:

@@ -19,15 +19,13 @@ from structured import (
     RegexConstraint,
 )
 from structured.bounded import BoundedEngine, CompileLimits
-from structured.cost import Cheap, is_cheap, written_out
+from structured.cost import is_cheap, written_out
 from structured.engine import Vocabulary
 from structured.engines import bare_engine, engine
 from structured.errors import CompilationTooExpensive
 
 from . import adversarial
 from .strategies import BYTES
-
-ALL_DEAR = Cheap(text=0, parts=0)
 
 
 def of_schema(schema: object) -> JsonConstraint:
@@ -37,7 +35,7 @@ def of_schema(schema: object) -> JsonConstraint:
 @pytest.fixture(scope="module")
 def dear():
     """An engine that tries everything elsewhere first."""
-    made = BoundedEngine(bare_engine("llguidance"), cheap=ALL_DEAR)
+    made = BoundedEngine(bare_engine("llguidance"), cheap=lambda constraint: False)
     yield made
     made._supervisor.stop()
 
@@ -91,7 +89,7 @@ def test_counting_stops_where_it_is_enough():
     ],
 )
 def test_what_people_write_is_cheap(constraint):
-    assert is_cheap(constraint, Cheap())
+    assert is_cheap(constraint)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +109,7 @@ def test_what_people_write_is_cheap(constraint):
     ],
 )
 def test_what_nobody_should_send_is_not(name):
-    assert not is_cheap(adversarial.constraint(name), Cheap())
+    assert not is_cheap(adversarial.constraint(name))
 
 
 # --- trials ---------------------------------------------------------------------------------
@@ -224,11 +222,10 @@ SCRIPT = """
 import json, os, sys
 from structured import JsonConstraint, Vocabulary
 from structured.bounded import BoundedEngine
-from structured.cost import Cheap
 from structured.engines import bare_engine
 
 def make():
-    return BoundedEngine(bare_engine("llguidance"), cheap=Cheap(text=0))
+    return BoundedEngine(bare_engine("llguidance"), cheap=lambda constraint: False)
 
 engine, vocabulary = make(), Vocabulary.of_bytes()
 def compiled(text):
