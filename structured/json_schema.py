@@ -123,3 +123,25 @@ def pointed(root: Any, reference: str) -> Any:
             return None
         node = node[step]
     return node
+
+
+KINDS = ("null", "boolean", "integer", "number", "string", "array", "object")
+"""JSON's types; ``integer`` is a part of ``number``."""
+
+
+def kind_of(value: Any) -> str:
+    """The JSON type of a value."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "boolean"
+        case int():
+            return "integer"
+        case float():
+            return "number"
+        case str():
+            return "string"
+        case list():
+            return "array"
+    return "object"

@@ -5,28 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from structured.json_schema import JsonSchema, resolved
-
-KINDS = ("null", "boolean", "integer", "number", "string", "array", "object")
-"""JSON's types; ``integer`` is a part of ``number``."""
-
-
-def kind_of(value: Any) -> str:
-    """The JSON type of a value."""
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "boolean"
-        case int():
-            return "integer"
-        case float():
-            return "number"
-        case str():
-            return "string"
-        case list():
-            return "array"
-    return "object"
+from structured.json_schema import KINDS, JsonSchema, kind_of, resolved
 
 
 def kinds(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import combinations, product
 from typing import Any
 
+from structured.grammar.glance import ANNOTATIONS, contrary, only_required
 from structured.grammar.nodes import Clause
 from structured.grammar.references import Place, References
 from structured.json_schema import RULES, subschemas
@@ -18,14 +19,6 @@ from structured.json_schema import RULES, subschemas
 Note = Callable[[Place, str, str], None]
 """Takes down a keyword at a place that the grammar does not enforce, and why."""
 
-ANNOTATIONS = frozenset(
-    {
-        *("title", "description", "$schema", "$id", "id", "$anchor", "$dynamicAnchor", "$comment"),
-        *("$defs", "definitions", "default", "examples", "example", "deprecated", "readOnly"),
-        *("writeOnly", "$recursiveAnchor", "$vocabulary", "contentMediaType", "contentEncoding"),
-        "contentSchema",
-    }
-)
 _LATE = {"const": 6, "contains": 6, "propertyNames": 6, "if": 7, "prefixItems": 2020}
 _LATE |= {"then": 7, "else": 7, "examples": 6}
 """Keywords, and the first draft that knows them: in older schemas they say nothing."""
@@ -211,7 +204,7 @@ class Conjoiner:
         options = place.schema[keyword]
         if keyword == "anyOf" and any(option is True or option == {} for option in options):
             return
-        required = [_only_required(option) for option in options]
+        required = [only_required(option) for option in options]
         if self._clauses and all(names is not None for names in required):
             self._required_choice(place, keyword, [n for n in required if n is not None], found)
             return
@@ -251,8 +244,8 @@ class Conjoiner:
         condition = self.child(place, "if")
         holds = (condition, self.child(place, "then")) if then else (condition,)
         fails: tuple[Place, ...] = (self.child(place, "else"),) if otherwise else ()
-        if (contrary := _contrary(schema["if"])) is not None:
-            fails = (*fails, self.made(place, "not if", contrary))
+        if (broken := contrary(schema["if"])) is not None:
+            fails = (*fails, self.made(place, "not if", broken))
         if not fails:
             return
         choice = Choice(place, "if", (holds, fails))
@@ -285,9 +278,9 @@ class Conjoiner:
                 self._of_objects(place)
                 more.append(self.made(place, "not", {"properties": {name: False}}))
             case {"anyOf": [*options]} if len(said) == 1 and all(
-                len(_only_required(option) or ()) == 1 for option in options
+                len(only_required(option) or ()) == 1 for option in options
             ):
-                names = {name for option in options for name in _only_required(option) or ()}
+                names = {name for option in options for name in only_required(option) or ()}
                 self._of_objects(place)
                 forbidden = {"properties": dict.fromkeys(sorted(names), False)}
                 more.append(self.made(place, "not", forbidden))
@@ -318,71 +311,3 @@ class Conjoiner:
         rules = schema.get("dependentSchemas")
         if isinstance(rules, dict) and any(r is not True and r != {} for r in rules.values()):
             self._note(place, "dependentSchemas", "what one member asks of others")
-
-
-def contradictory(conjunction: Conjunction) -> bool:
-    """Whether a required member would have to have values that two of the schemas list apart.
-
-    Seen at a glance, before anything is made of the conjunction: of many ``if``, ``anyOf`` and
-    ``oneOf`` that tell their cases by one member, only the combinations that agree are left.
-    """
-    if conjunction.never is not None:
-        return True
-    listed: dict[str, set[Any]] = {}
-    barred: dict[str, set[Any]] = {}
-    required: set[str] = set()
-    for place in conjunction.places.values():
-        names = place.schema.get("required")
-        if isinstance(names, list):
-            required.update(name for name in names if isinstance(name, str))
-        properties = place.schema.get("properties")
-        for name, part in properties.items() if isinstance(properties, dict) else ():
-            if not isinstance(part, dict):
-                continue
-            if (values := _values(part)) is not None:
-                listed[name] = listed[name] & values if name in listed else values
-            elif isinstance(part.get("not"), dict) and len(part) == 1:
-                barred.setdefault(name, set()).update(_values(part["not"]) or ())
-    return any(
-        name in required and not values - barred.get(name, set()) for name, values in listed.items()
-    )
-
-
-def _values(schema: dict[str, Any]) -> set[Any] | None:
-    """The texts that a schema lists; ``None`` where it lists others, or none."""
-    values = [schema["const"]] if "const" in schema else schema.get("enum")
-    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-        return None
-    return set(values)
-
-
-def _only_required(option: Any) -> frozenset[str] | None:
-    """The names of a schema that says nothing but ``required``."""
-    if not isinstance(option, dict):
-        return None
-    said = {key for key in option if key not in ANNOTATIONS}
-    names = option.get("required")
-    if said - {"required"} or not isinstance(names, list):
-        return None
-    return frozenset(name for name in names if isinstance(name, str))
-
-
-def _contrary(condition: Any) -> dict[str, Any] | None:
-    """A schema met by every *object* that breaks a condition on the value of one member."""
-    if not isinstance(condition, dict):
-        return None
-    said = {key: value for key, value in condition.items() if key not in ANNOTATIONS}
-    properties = said.get("properties")
-    if said.keys() - {"properties", "required", "type"} or not isinstance(properties, dict):
-        return None
-    if said.get("type", "object") != "object" or len(properties) != 1:
-        return None
-    ((name, value),) = properties.items()
-    if said.get("required", [name]) != [name] or not isinstance(value, dict):
-        return None
-    rule = {key: part for key, part in value.items() if key not in ANNOTATIONS}
-    if rule.keys() <= {"const", "type"} and "const" in rule:
-        return {"properties": {name: {"not": {"const": rule["const"]}}}}
-    if rule.keys() <= {"enum", "type"} and isinstance(rule.get("enum"), list):
-        return {"properties": {name: {"not": {"enum": rule["enum"]}}}}
-    return None

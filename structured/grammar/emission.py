@@ -16,9 +16,7 @@ from typing import Any
 
 from structured.grammar.lowering import KeyOrder
 from structured.grammar.nodes import (
-    MAX_TRACKED,
     Anything,
-    Clause,
     Either,
     Fields,
     Items,
@@ -32,8 +30,8 @@ from structured.grammar.nodes import (
 )
 from structured.grammar.patterns import literal
 from structured.grammar.scalars import canonical
+from structured.grammar.tracking import COUNTER, Table, when
 
-_COUNTER = f"[{MAX_TRACKED}:64]"
 _UNICODE_ESCAPE = (
     r"u(?:[0-9a-ce-fA-CE-F][0-9a-fA-F]{3}|[dD][0-7][0-9a-fA-F]{2}"
     r"|[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"
@@ -274,129 +272,34 @@ class Emitter:
     # -- objects in any order -------------------------------------------------------------------
 
     def _fields(self, name: str, fields: Fields) -> None:
-        table = _Table(fields)
+        table = Table(fields)
         others = self._other_pairs(fields)
         alternatives = []
         for member in table.members:
             bit = table.bits.get(member.name)
             counts = table.counted and not member.required
             next_ = f"{name}{'c' if counts else 'r'}::{'_' if bit is None else f'set_bit({bit})'}"
-            when = _if(table.writable(member))
-            alternatives.append(f"{self._pair(member)} {next_}{when}")
+            condition = when(table.writable(member))
+            alternatives.append(f"{self._pair(member)} {next_}{condition}")
         for pair in others:
             next_ = f"{name}{'c' if table.counted else 'r'}::_"
-            alternatives.append(f"{pair} {next_}{_if(table.room())}")
+            alternatives.append(f"{pair} {next_}{when(table.room())}")
         if not alternatives:
             self.lines.append(f'{name}: "{{" "}}"')
             return
         end, more = table.end(), table.more(bool(others))
         self.lines += [
             f'{name}: "{{" {name}f::0x0 "}}"',
-            f'{name}f::_: ""{_if(end)} | {name}m::_{_if(more)}',
-            f'{name}r::_: ""{_if(end)} | "," {name}m::_{_if(more)}',
+            f'{name}f::_: ""{when(end)} | {name}m::_{when(more)}',
+            f'{name}r::_: ""{when(end)} | "," {name}m::_{when(more)}',
             f"{name}m::_: " + "\n  | ".join(alternatives),
         ]
         if table.counted:
             # Behind a member that counts, and is not counted yet. (A rule that is only another
             # one with a changed parameter is not to be had: llguidance 1.9 forgets the change.)
             end, more = table.end(uncounted=1), table.more(bool(others), uncounted=1)
-            step = f'"," {name}m::incr({_COUNTER})'
-            self.lines.append(f'{name}c::_: ""{_if(end)} | {step}{_if(more)}')
-
-
-class _Table:
-    """What the 64 bits of an object's rules say: which members are there, and how many more.
-
-    A bit for each of the first members, the required ones in front; from bit ``MAX_TRACKED`` on,
-    the count of those that are not required, where counts matter.
-    """
-
-    def __init__(self, fields: Fields) -> None:
-        asked = {name for clause in fields.clauses for name in clause.present | clause.absent}
-        self.members = sorted(
-            fields.members, key=lambda member: (not member.required, member.name not in asked)
-        )
-        self.bits = {member.name: i for i, member in enumerate(self.members[:MAX_TRACKED])}
-        required = sum(member.required for member in self.members)
-        self._required = min(required, MAX_TRACKED)
-        self._clauses = fields.clauses
-        self._apart = [clause.absent for clause in fields.clauses if not clause.present]
-        self._low = max(0, fields.least - required)
-        self._high = None if fields.most is None else max(0, fields.most - required)
-        self.counted = self._low > 0 or self._high is not None
-
-    def room(self, uncounted: int = 0) -> list[str]:
-        """Conditions under which one more member that is not required may be written."""
-        if self._high is None:
-            return []
-        left = self._high - uncounted
-        return [f"lt({_COUNTER}, {left})"] if left > 0 else [_NEVER]
-
-    def writable(self, member: Member, uncounted: int = 0) -> list[str]:
-        """Conditions under which a member may be written."""
-        bit = self.bits.get(member.name)
-        found = [] if bit is None else [f"bit_clear({bit})"]
-        if not member.required:
-            found += self.room(uncounted)
-        for names in self._apart:
-            if member.name in names:
-                found.append(_any_clear(sorted(names - {member.name}), self.bits))
-        return [condition for condition in found if condition]
-
-    def end(self, uncounted: int = 0) -> list[str]:
-        """Conditions under which the object may end."""
-        found = [f"is_ones([0:{self._required}])"] if self._required else []
-        found += [term for clause in self._clauses if (term := _clause(clause, self.bits))]
-        low = self._low - uncounted
-        return [*found, f"ge({_COUNTER}, {low})"] if low > 0 else found
-
-    def more(self, others: bool, uncounted: int = 0) -> list[str]:
-        """Conditions under which any member may be written: no comma leads to a dead end."""
-        room = self.room(uncounted)
-        if (others or len(self.members) > len(self.bits)) and not room:
-            return []
-        options = []
-        if others or len(self.members) > len(self.bits):
-            options.append(room)
-        if self._apart:
-            options += [self.writable(member, uncounted) for member in self.members]
-        else:
-            tracked = len(self.bits)
-            if self._required:
-                options.append([f"not(is_ones([0:{self._required}]))"])
-            if tracked > self._required:
-                options.append([f"not(is_ones([{self._required}:{tracked}]))", *room])
-        return [_folded("or", [_folded("and", option) for option in options])]
-
-
-_NEVER = "bit_set(63)"
-"""A condition that never holds: no object has so many members that are counted."""
-
-
-def _clause(clause: Clause, bits: dict[str, int]) -> str:
-    """A clause as a condition on an object's end; ``""`` where it holds, or cannot be said."""
-    if not clause.present or clause.absent - bits.keys():
-        return ""  # what must not be there together is seen to when it is written
-    terms = [f"bit_set({bits[name]})" for name in sorted(clause.present) if name in bits]
-    terms += [f"bit_clear({bits[name]})" for name in sorted(clause.absent)]
-    return _folded("or", terms)
-
-
-def _any_clear(names: Sequence[str], bits: dict[str, int]) -> str:
-    """That one of ``names`` is not there; ``""`` where that always holds."""
-    terms = [f"bit_clear({bits[name]})" for name in names if name in bits]
-    return _folded("or", terms) if len(terms) == len(names) else ""
-
-
-def _folded(operator: str, terms: Sequence[str]) -> str:
-    folded = terms[-1]
-    for term in reversed(terms[:-1]):
-        folded = f"{operator}({term}, {folded})"
-    return folded
-
-
-def _if(conditions: Sequence[str]) -> str:
-    return f" %if {_folded('and', conditions)}" if conditions else ""
+            step = f'"," {name}m::incr({COUNTER})'
+            self.lines.append(f'{name}c::_: ""{when(end)} | {step}{when(more)}')
 
 
 def _repeated(what: str, low: int, high: int | None) -> str:

@@ -15,17 +15,16 @@ from typing import Any, Literal
 
 from structured.audit import Audit, Enforcement, Finding
 from structured.errors import json_path
-from structured.grammar import arrays, objects, scalars
+from structured.grammar import arrays, constants, objects, scalars
 from structured.grammar.conjunction import (
     ALL_TYPES,
-    ANNOTATIONS,
     Choice,
     Conjoiner,
     Conjunction,
-    contradictory,
     types_named,
 )
 from structured.grammar.disjoint import disjoint
+from structured.grammar.glance import ANNOTATIONS, contradictory
 from structured.grammar.nodes import (
     Anything,
     Body,
@@ -175,7 +174,7 @@ class Lowering:
 
     def literal(self, value: Any) -> Node:
         """The node of one value."""
-        return scalars.literal_node(value, self)
+        return constants.literal_node(value, self)
 
     # -- inside ----------------------------------------------------------------------------
 
@@ -211,9 +210,9 @@ class Lowering:
                 types &= named
                 if not types:
                     return self.nothing(place, "type")
-        constants = scalars.constants(places, types, conjunction, self)
-        if constants is not None:
-            return constants
+        listed = constants.constants(places, types, conjunction, self)
+        if listed is not None:
+            return listed
         return self._of_types(places, types, conjunction)
 
     def _of_types(self, places: Sequence[Place], types: set[str], conjunction: Conjunction) -> Body:
@@ -277,7 +276,7 @@ class Lowering:
         for i, places in enumerate(choice.options):
             rest = self.conjoiner.conjoined(places, alternative.conjunction.without(choice))
             self._parts += len(rest.seen)
-            if not contradictory(rest):
+            if rest.never is None and not contradictory(rest.places.values()):
                 found.append(_Alternative(rest, {**alternative.taken, choice.key: i}))
         return found
 

@@ -8,6 +8,7 @@ assertion (look-around, ``\\b``, an anchor inside) holds everywhere, a back-refe
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -75,25 +76,31 @@ def _ends_with_dollar(branch: str) -> bool:
     return (len(before) - len(before.rstrip("\\"))) % 2 == 0
 
 
-def _ungrouped(branch: str) -> str | None:
-    """What is inside a branch that is one group and nothing else."""
-    if not (branch.startswith("(") and branch.endswith(")")) or _LOOK.match(branch):
-        return None
-    depth, escaped, in_class = 0, False, False
-    for i, character in enumerate(branch):
+def _walk(text: str, start: int = 0) -> Iterator[tuple[int, str, int]]:
+    """The characters that are neither escaped nor in a set: place, character, depth of groups
+    behind it."""
+    depth, escaped, in_set = 0, False, False
+    for i in range(start, len(text)):
+        character = text[i]
         if escaped:
             escaped = False
         elif character == "\\":
             escaped = True
-        elif in_class:
-            in_class = character != "]"
+        elif in_set:
+            in_set = character != "]"
         elif character == "[":
-            in_class = True
-        elif character in "()":
-            depth += 1 if character == "(" else -1
-            if depth == 0 and i < len(branch) - 1:
-                return None
-    if depth:
+            in_set = True
+        else:
+            depth += (character == "(") - (character == ")")
+            yield i, character, depth
+
+
+def _ungrouped(branch: str) -> str | None:
+    """What is inside a branch that is one group and nothing else."""
+    if not branch.startswith("(") or _LOOK.match(branch):
+        return None
+    end = next((i for i, _, depth in _walk(branch) if depth == 0), None)
+    if end != len(branch) - 1:
         return None
     opening = _NAMED.match(branch)
     start = opening.end() if opening else 3 if branch.startswith("(?:") else 1
@@ -102,19 +109,9 @@ def _ungrouped(branch: str) -> str | None:
 
 def _branches(pattern: str) -> list[str]:
     """A pattern cut at the ``|`` that stand outside of every group."""
-    found, start, depth, escaped, in_class = [], 0, 0, False, False
-    for i, character in enumerate(pattern):
-        if escaped:
-            escaped = False
-        elif character == "\\":
-            escaped = True
-        elif in_class:
-            in_class = character != "]"
-        elif character == "[":
-            in_class = True
-        elif character in "()":
-            depth += 1 if character == "(" else -1
-        elif character == "|" and depth == 0:
+    found, start = [], 0
+    for i, character, depth in _walk(pattern):
+        if character == "|" and depth == 0:
             found.append(pattern[start:i])
             start = i + 1
     return [*found, pattern[start:]]
@@ -280,19 +277,7 @@ def literal(text: str) -> str:
 
 def _closing(text: str, start: int) -> int:
     """Where the group ends that begins at ``start``."""
-    depth, escaped, in_class = 0, False, False
-    for i in range(start, len(text)):
-        character = text[i]
-        if escaped:
-            escaped = False
-        elif character == "\\":
-            escaped = True
-        elif in_class:
-            in_class = character != "]"
-        elif character == "[":
-            in_class = True
-        elif character in "()":
-            depth += 1 if character == "(" else -1
-            if depth == 0:
-                return i
+    for i, _, depth in _walk(text, start):
+        if depth == 0:
+            return i
     raise _Unreadable("(")

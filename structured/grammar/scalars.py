@@ -12,17 +12,10 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 from llguidance import LLMatcher
 
-from structured.errors import shorten
 from structured.grammar.arrays import whole
-from structured.grammar.matching import byte_tokenizer, matches
+from structured.grammar.matching import byte_tokenizer
 from structured.grammar.nodes import (
     Body,
-    Either,
-    Fields,
-    Items,
-    Literals,
-    Member,
-    Node,
     Scalar,
 )
 from structured.grammar.patterns import translated
@@ -30,7 +23,6 @@ from structured.grammar.references import Place
 from structured.json_schema import DECIMAL, RULES, SPELLED_OUT
 
 if TYPE_CHECKING:
-    from structured.grammar.conjunction import Conjunction
     from structured.grammar.lowering import Lowering
 
 ENGINE_FORMATS = frozenset(
@@ -196,7 +188,7 @@ def lower_number(places: Sequence[Place], type_: str, lowering: Lowering) -> Bod
             strict = schema.get(flag) is True  # draft 4
             bounds = [(keyword, schema.get(keyword), strict), (flag, schema.get(flag), True)]
             for name, value, exclusive in bounds:
-                if not _is_number(value):
+                if not is_number(value):
                     continue
                 whence = place
                 bound = (Fraction(value), exclusive) if math.isfinite(value) else None
@@ -207,7 +199,7 @@ def lower_number(places: Sequence[Place], type_: str, lowering: Lowering) -> Bod
                 elif not upper and (low is None or bound > low):
                     low = bound
         step = schema.get("multipleOf", schema.get("divisibleBy"))
-        if _is_number(step) and step > 0 and not (type_ == "integer" and step == 1):
+        if is_number(step) and step > 0 and not (type_ == "integer" and step == 1):
             digits = Decimal(str(step)).normalize().as_tuple().digits if math.isfinite(step) else ()
             # Of 0.25, the engine takes 75.50 and not 75.5; of 0.01 it takes both.
             fraction = step != int(step) and digits != (1,)
@@ -252,156 +244,6 @@ def _as_json(value: Fraction) -> int | float:
     return int(value) if value.denominator == 1 else float(value)
 
 
-def _is_number(value: Any) -> TypeGuard[float]:
+def is_number(value: Any) -> TypeGuard[float]:
+    """Whether a JSON value is a number."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-# -- values listed -------------------------------------------------------------------------
-
-
-def constants(
-    places: Sequence[Place], types: set[str], conjunction: Conjunction, lowering: Lowering
-) -> Body | None:
-    """The values that ``enum`` and ``const`` list, if there is such a keyword."""
-    values: list[Any] | None = None
-    whence, keyword = None, ""
-    rules = [(place, "enum", place.schema.get("enum")) for place in places]
-    if lowering.conjoiner.knows("const"):
-        rules += [(p, "const", [p.schema["const"]]) for p in places if "const" in p.schema]
-    for place, name, listed in rules:
-        if not isinstance(listed, list):
-            continue
-        if values is None:
-            values, whence, keyword = listed, place, name
-        else:
-            kept = {identity(value) for value in listed}
-            values = [value for value in values if identity(value) in kept]
-            whence, keyword = place, name
-    if values is None or whence is None:
-        return None
-    out = {identity(value) for value in conjunction.excluded}
-    values = [
-        value
-        for value in {identity(value): value for value in values}.values()
-        if identity(value) not in out and admits(value, places, types)
-    ]
-    if not values:
-        return lowering.nothing(whence, keyword)
-    _own_up(values, places, lowering)
-    simple = [value for value in values if not isinstance(value, (dict, list))]
-    options = [lowering.literal(value) for value in values if isinstance(value, (dict, list))]
-    texts = tuple(canonical(value) for value in simple)
-    if not options:
-        return Literals(texts)
-    return Either((*([Node(Literals(texts))] if texts else []), *options))
-
-
-_ABOUT = {
-    "string": {"format", "pattern"},
-    "array": {
-        *("items", "prefixItems", "additionalItems", "minItems", "maxItems", "uniqueItems"),
-        *("contains", "unevaluatedItems"),
-    },
-    "object": {
-        *("properties", "patternProperties", "additionalProperties", "required", "propertyNames"),
-        *("minProperties", "maxProperties", "unevaluatedProperties"),
-    },
-}
-
-
-def _own_up(values: Sequence[Any], places: Sequence[Place], lowering: Lowering) -> None:
-    """Take down the keywords by which the listed values were not sifted."""
-    for type_ in {type_of(value) for value in values}:
-        type_ = "number" if type_ == "integer" else type_
-        for place in places:
-            for keyword in _ABOUT.get(type_, set()) & place.schema.keys():
-                if keyword == "pattern" and all(
-                    matches(place.schema["pattern"], value) is not None
-                    for value in values
-                    if isinstance(value, str) and isinstance(place.schema["pattern"], str)
-                ):
-                    continue
-                lowering.left(place, keyword, "the listed values are not sifted by it")
-
-
-def identity(value: Any) -> Any:
-    """What tells JSON values apart: 1 and 1.0 are the same, 1 and true are not."""
-    if isinstance(value, bool) or value is None:
-        return ("constant", value)
-    if isinstance(value, dict):
-        return ("object", frozenset((key, identity(item)) for key, item in value.items()))
-    if isinstance(value, list):
-        return ("array", tuple(map(identity, value)))
-    return ("text" if isinstance(value, str) else "number", value)
-
-
-def admits(value: Any, places: Sequence[Place], types: set[str]) -> bool:
-    """Whether a value may meet the simple keywords of ``places``; ``True`` when in doubt."""
-    if type_of(value) not in types and not (type_of(value) == "number" and _whole_in(value, types)):
-        return False
-    for place in places:
-        schema = place.schema
-        if isinstance(value, str):
-            low, high = whole(schema.get("minLength")), whole(schema.get("maxLength"))
-            if (low is not None and len(value) < low) or (high is not None and len(value) > high):
-                return False
-            if (
-                isinstance(schema.get("pattern"), str)
-                and matches(schema["pattern"], value) is False
-            ):
-                return False
-        elif _is_number(value) and not _in_bounds(value, schema):
-            return False
-    return True
-
-
-def _in_bounds(value: float, schema: dict[str, Any]) -> bool:
-    low, high = schema.get("minimum"), schema.get("maximum")
-    above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
-    if _is_number(low) and (value < low or (above is True and value == low)):
-        return False
-    if _is_number(high) and (value > high or (below is True and value == high)):
-        return False
-    if (_is_number(above) and value <= above) or (_is_number(below) and value >= below):
-        return False
-    step = schema.get("multipleOf")
-    if not _is_number(step) or step <= 0 or not (math.isfinite(step) and math.isfinite(value)):
-        return True
-    return (Fraction(str(value)) / Fraction(str(step))).denominator == 1
-
-
-def _whole_in(value: float, types: set[str]) -> bool:
-    return "integer" in types and math.isfinite(value) and value == int(value)
-
-
-def type_of(value: Any) -> str:
-    """The JSON type of a value."""
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "boolean"
-        case int():
-            return "integer"
-        case float():
-            return "number"
-        case str():
-            return "string"
-        case list():
-            return "array"
-        case dict():
-            return "object"
-    raise TypeError(f"not JSON: {shorten(value)}")
-
-
-def literal_node(value: Any, lowering: Lowering) -> Node:
-    """The node of one value, whose objects may have their members in any order."""
-    if isinstance(value, dict) and value and lowering.key_order == "any":
-        members = tuple(
-            Member(key, literal_node(item, lowering), True) for key, item in value.items()
-        )
-        return Node(Fields(members, (), frozenset(value)))
-    if isinstance(value, list) and value:
-        items = tuple(literal_node(item, lowering) for item in value)
-        return Node(Items(items, None, len(items), len(items)))
-    return lowering.plain(Literals((canonical(value),)))
