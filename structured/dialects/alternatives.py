@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from structured.dialects.codecs import SAME, Branch, Codec, Union
 from structured.dialects.notes import SAYS_NOTHING, Location, location_of
-from structured.dialects.values import kind_of, kinds, overlap
-from structured.json_schema import JsonSchema, pointed
+from structured.dialects.values import kinds, overlap
+from structured.json_schema import JsonSchema, kind_of, pointed
 
 UNTYPED = "written as JSON text: the dialect has no schema for it"
 _MANY = 64

@@ -10,8 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from structured.dialects.values import kind_of
-from structured.json_schema import JsonSchema
+from structured.json_schema import JsonSchema, kind_of
 
 Absent = Literal["never", "left out", "null", "same as null", "wrapped"]
 """How a property that is not there is written: not at all; as ``null``, which is dropped when it is
