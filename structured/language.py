@@ -70,12 +70,11 @@ def lark_string(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-@lru_cache(maxsize=1)
 def default_engine() -> Engine:
     """The engine that decides here."""
-    from structured.llguidance_engine import LLGuidanceEngine
+    from structured.engines import engine
 
-    return LLGuidanceEngine()
+    return engine()
 
 
 @lru_cache(maxsize=1)

@@ -32,6 +32,7 @@ from structured.engine import Relaxation, relaxations
 from structured.errors import ConstraintError, json_path, shorten
 from structured.grammar import Budget, Emitter, KeyOrder, Lowered, Unreachable, lower
 from structured.grammar.matching import byte_tokenizer
+from structured.guard import guarded
 from structured.lark_text import literal, regex_body
 from structured.tool_calls import lark_of_tool_calls
 
@@ -110,10 +111,9 @@ def written(constraint: Constraint) -> Iterator[LarkText]:
 def _write(constraint: Constraint, effort: Effort) -> LarkText:
     notes = _Notes(effort)
     try:
-        text = "\n".join([_lark(constraint, notes), *notes.lines])
+        with guarded(NAME):
+            text = "\n".join([_lark(constraint, notes), *notes.lines])
         text.encode()
-    except RecursionError:
-        raise ConstraintError("the schema is nested too deeply", engine=NAME) from None
     except UnicodeEncodeError as error:
         raise ConstraintError(f"text that is not Unicode: {error}", engine=NAME) from None
     return LarkText(text, constraint, effort)
@@ -227,7 +227,9 @@ def refusal(constraint: Constraint, problem: str) -> ConstraintError:
 
 def told(problem: str) -> str:
     """A problem as llguidance tells it, without the dump of its state."""
-    return problem.partition("\n<state>")[0]  # what follows is for llguidance's authors
+    for opening in ("\n<state>", "<backtrace>"):  # what follows is for llguidance's authors
+        problem = problem.partition(opening)[0]
+    return problem.strip()
 
 
 _POSITION = re.compile(r"^(at )?\d+\(\d+\): ")

@@ -59,8 +59,7 @@ def _bytes() -> Vocabulary:
     return Vocabulary.of_bytes()
 
 
-@lru_cache(maxsize=1)
 def _default_engine() -> Engine:
-    from structured.llguidance_engine import LLGuidanceEngine
+    from structured.engines import engine
 
-    return LLGuidanceEngine()
+    return engine()

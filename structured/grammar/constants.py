@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ from structured.grammar.arrays import whole
 from structured.grammar.matching import matches
 from structured.grammar.nodes import Body, Either, Fields, Items, Literals, Member, Node
 from structured.grammar.references import Place
-from structured.grammar.scalars import canonical, is_number
+from structured.grammar.scalars import canonical, is_finite, is_number
 from structured.json_schema import kind_of
 
 if TYPE_CHECKING:
@@ -125,13 +124,13 @@ def _in_bounds(value: float, schema: dict[str, Any]) -> bool:
     if (is_number(above) and value <= above) or (is_number(below) and value >= below):
         return False
     step = schema.get("multipleOf")
-    if not is_number(step) or step <= 0 or not (math.isfinite(step) and math.isfinite(value)):
+    if not is_number(step) or step <= 0 or not (is_finite(step) and is_finite(value)):
         return True
     return (Fraction(str(value)) / Fraction(str(step))).denominator == 1
 
 
 def _whole_in(value: float, types: set[str]) -> bool:
-    return "integer" in types and math.isfinite(value) and value == int(value)
+    return "integer" in types and is_finite(value) and value == int(value)
 
 
 def literal_node(value: Any, lowering: Lowering) -> Node:

@@ -199,7 +199,6 @@ class _Names:
             spelled_out = part.schema.get("pattern") in SPELLED_OUT
             for keyword, value in part.schema.items():
                 if keyword == RULES:
-                    lowering.left(part, RULES, "; ".join(map(str, value)))
                     continue
                 if keyword == "format" and (spelled_out or value == DECIMAL):
                     continue

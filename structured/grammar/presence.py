@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from structured.grammar.arrays import whole
 from structured.grammar.nodes import MAX_TRACKED, Clause
 from structured.grammar.references import Place
-from structured.json_schema import RULES
 
 if TYPE_CHECKING:
     from structured.grammar.conjunction import Conjunction
@@ -148,6 +147,4 @@ def _counts(places: Sequence[Place], lowering: Lowering) -> tuple[int, int | Non
             most = high if most is None else min(most, high)
         elif high is not None:
             lowering.left(place, "maxProperties", f"counted up to {MAX_COUNT}")
-        if place.schema.get(RULES):
-            lowering.left(place, RULES, "; ".join(map(str, place.schema[RULES])))
     return least, most

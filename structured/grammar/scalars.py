@@ -20,7 +20,7 @@ from structured.grammar.nodes import (
 )
 from structured.grammar.patterns import translated
 from structured.grammar.references import Place
-from structured.json_schema import DECIMAL, RULES, SPELLED_OUT
+from structured.json_schema import DECIMAL, SPELLED_OUT
 
 if TYPE_CHECKING:
     from structured.grammar.lowering import Lowering
@@ -82,8 +82,6 @@ def lower_string(places: Sequence[Place], lowering: Lowering) -> Body:
             most, whence = high, place
         _collect_pattern(place, patterns, lowering)
         _collect_format(place, formats, patterns, lowering)
-        if schema.get(RULES):
-            lowering.left(place, RULES, "; ".join(map(str, schema[RULES])))
     if most is not None and whence is not None and least > most:
         return lowering.nothing(whence, "minLength")
     found: dict[str, Any] = {"type": "string"}
@@ -191,7 +189,7 @@ def lower_number(places: Sequence[Place], type_: str, lowering: Lowering) -> Bod
                 if not is_number(value):
                     continue
                 whence = place
-                bound = (Fraction(value), exclusive) if math.isfinite(value) else None
+                bound = (Fraction(value), exclusive) if is_finite(value) else None
                 if bound is None or abs(value) > _LARGEST[type_] or 0 < abs(value) < 1e-12:
                     lowering.left(place, name, "outside of what the engine computes with")
                 elif upper and (high is None or (bound[0], not exclusive) < (high[0], not high[1])):
@@ -200,7 +198,7 @@ def lower_number(places: Sequence[Place], type_: str, lowering: Lowering) -> Bod
                     low = bound
         step = schema.get("multipleOf", schema.get("divisibleBy"))
         if is_number(step) and step > 0 and not (type_ == "integer" and step == 1):
-            digits = Decimal(str(step)).normalize().as_tuple().digits if math.isfinite(step) else ()
+            digits = Decimal(str(step)).normalize().as_tuple().digits if is_finite(step) else ()
             # Of 0.25, the engine takes 75.50 and not 75.5; of 0.01 it takes both.
             fraction = step != int(step) and digits != (1,)
             if fraction or not 0 < len(digits) <= 3 or not 1e-9 <= step < 1e15:
@@ -208,8 +206,6 @@ def lower_number(places: Sequence[Place], type_: str, lowering: Lowering) -> Bod
             else:
                 steps[step] = None
                 whence = place
-        if schema.get(RULES):
-            lowering.left(place, RULES, "; ".join(map(str, schema[RULES])))
     if any(step == int(step) for step in steps):
         type_ = "integer"  # multiples of a whole number are whole
     if type_ == "integer":
@@ -242,6 +238,11 @@ def _whole_bounds(low: Any, high: Any) -> tuple[Any, Any]:
 
 def _as_json(value: Fraction) -> int | float:
     return int(value) if value.denominator == 1 else float(value)
+
+
+def is_finite(value: float) -> bool:
+    """Whether a number is none of the infinities; an integer of any size is not."""
+    return isinstance(value, int) or math.isfinite(value)
 
 
 def is_number(value: Any) -> TypeGuard[float]:

@@ -170,6 +170,8 @@ class LlamaCppModel(ChatModel):
         if params.logprobs is not None or params.stop_token_ids:
             body["n_probs"] = max(1, params.logprobs or 0)
         if request.constraint is not None:
+            # Within bounds of time and memory first: llama.cpp sets none.
+            engine().check(request.constraint)
             body["grammar"] = LARK + to_lark(request.constraint).text
         return body
 
