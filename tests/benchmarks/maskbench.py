@@ -259,6 +259,7 @@ def main() -> None:
     parser.add_argument("--timeout", type=float, default=60, help="seconds for one schema")
     parser.add_argument("--sample", type=int, default=40, help="schemas side by side; 0: none")
     parser.add_argument("--rival-timeout", type=float, default=15, help="the same, side by side")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder for the figures")
     parser.add_argument("--wrong", action="store_true", help="list the schemas that are not right")
     arguments = parser.parse_args()
     console = Console(stderr=arguments.json)
@@ -276,8 +277,10 @@ def main() -> None:
     result: dict[str, Any] = tally.as_dict() | {"engine": arguments.engine}
     if arguments.sample:
         result["side_by_side"] = compare(rows_of(arguments.file, None), arguments, console)
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "maskbench.json").write_text(json.dumps(result, indent=2), encoding="utf-8")
+    arguments.results.mkdir(exist_ok=True)
+    (arguments.results / "maskbench.json").write_text(
+        json.dumps(result, indent=2), encoding="utf-8"
+    )
     if arguments.json:
         sys.stdout.write(json.dumps(result) + "\n")
 
