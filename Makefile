@@ -15,7 +15,7 @@ demo: $(VENV)/.demo
 	$(BIN)/byzer-agents demo
 
 test: $(VENV)/.test
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 # The quick tests on the lowest release of every dependency that pyproject.toml names.
 test-lowest: $(VENV)-lowest/.done

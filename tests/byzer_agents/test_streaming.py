@@ -300,7 +300,8 @@ def test_a_long_reply_takes_linear_time():
             return time.process_time() - started
 
     seconds(300)
-    assert seconds(6000) < 60 * seconds(300)  # 180 kB; quadratic: 400
+    short = min(seconds(300) for _ in range(3))
+    assert seconds(6000) < 150 * short  # 180 kB; linear: 20, quadratic: 400
 
 
 # -- on the real model -----------------------------------------------------------------------

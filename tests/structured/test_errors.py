@@ -20,6 +20,8 @@ from structured.errors import (
     json_path,
     shorten,
 )
+from structured.partial import NotYetThere
+from structured.scanner import NotJson
 
 VIOLATIONS = [Violation("$.a", "a number", "'x'", "number"), Violation("$", "more", "nothing")]
 EXAMPLES: dict[type[ByzerError], ByzerError] = {
@@ -36,6 +38,13 @@ EXAMPLES: dict[type[ByzerError], ByzerError] = {
 }
 
 
+ELSEWHERE: dict[type[ByzerError], ByzerError] = {
+    NotJson: NotJson("a number", "'x'", 3),
+    NotYetThere: NotYetThere("age", ("name",), complete=False),
+}
+"""Those of modules of their own."""
+
+
 def kinds(root: type[ByzerError] = ByzerError) -> Iterator[type[ByzerError]]:
     yield root
     for kind in root.__subclasses__():
@@ -45,10 +54,12 @@ def kinds(root: type[ByzerError] = ByzerError) -> Iterator[type[ByzerError]]:
 def test_every_error_of_this_package_has_an_example_here():
     assert structured.ByzerError is ByzerError
     ours = {kind for kind in kinds() if kind.__module__.partition(".")[0] == "structured"}
-    assert ours == set(EXAMPLES)
+    assert ours == {*EXAMPLES, *ELSEWHERE}
 
 
-@pytest.mark.parametrize("error", EXAMPLES.values(), ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize(
+    "error", [*EXAMPLES.values(), *ELSEWHERE.values()], ids=lambda error: type(error).__name__
+)
 def test_an_error_survives_pickling(error: ByzerError):
     error.add_note("seen on worker 3")
     for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):
