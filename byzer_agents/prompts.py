@@ -71,6 +71,8 @@ def tool_choice(
         )
     if reasoning is not None:
         lines.append(_thinking(reasoning))
+    if len(tools) == 1 and not several and not allow_answer:
+        return "\n".join(lines)  # nothing is left to choose; more words distract small models
     call = '{"name": its name, "arguments": {…}}'
     if several:
         what = f"every function that the request needs, once for each thing asked: [{call}, …]"
