@@ -74,3 +74,13 @@ class Lookup:
             self._count = min(self._count * 2, _MOST)
         elif not right:
             self._count = max(self._count // 2, _SHORTEST)
+
+
+def alike(one: Sequence[int], other: Sequence[int]) -> int:
+    """How many tokens two lists share at their beginning."""
+    count = 0
+    for a, b in zip(one, other, strict=False):
+        if a != b:
+            break
+        count += 1
+    return count

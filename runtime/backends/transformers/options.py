@@ -37,7 +37,8 @@ class TransformersOptions:
     :data:`structured.engines.ENGINES`."""
     prefix_cache_mb: float = 256
     """Megabytes (2^20 bytes), on the model's device, for keys and values of finished replies and
-    of prompts, so that what begins like them is not read again; 0: none are kept."""
+    of prompts, so that what begins like them is not read again; 0: none are kept. In 16 bits, what
+    was read in other pieces may round to another token, as in a batch."""
     guess: bool = True
     """Guess tokens out of the prompt and the reply so far, and read them together with the one
     that is due. The reply stays the same (up to rounding, as in a batch), and takes fewer steps

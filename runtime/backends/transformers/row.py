@@ -13,19 +13,16 @@ import numpy as np
 
 from runtime.backends.avoid import way_out
 from runtime.backends.resuming import Beginning, Resumed
-from runtime.backends.text import Detokenizer, StopStrings
 from runtime.backends.transformers.codec import Codec
 from runtime.backends.transformers.guide import COMPLETE, Guide, unpacked
-from runtime.backends.transformers.lookup import Lookup
+from runtime.backends.transformers.lookup import Lookup, alike
 from runtime.backends.transformers.outlook import Likelihoods
 from runtime.backends.transformers.sampling import NotFinite, Sampler, token_logprob
+from runtime.backends.transformers.written import Written
 from runtime.backends.trie import Trie
 from runtime.chat import ChatDelta, ChatRequest, FinishReason, Timing, TokenLogprob, Usage
 from runtime.errors import GenerationFailed
 from structured.errors import ByzerError
-
-_CONTEXT_TOKENS = 6
-"""The prompt's last tokens, on which the first generated token's text may depend."""
 
 
 class Row:
@@ -89,11 +86,7 @@ class Row:
         self._resumed = resumed
         self._lookup = lookup
         self._masks: list[Any] = []
-        self._owed = len(beginning.owed)
-        """Bytes to come that belong to the reply's beginning."""
         self._begun = request.resume.text if request.resume is not None else ""
-        self._hidden = len(beginning.owed.decode())
-        """Characters to come that belong to the reply's beginning."""
         self._input_tokens = len(self.prompt)
         self._started = started
         self._max_new_tokens = max_new_tokens
@@ -101,8 +94,7 @@ class Row:
         self._sampler = Sampler(params, self.prompt, width=codec.width, device=device)
         for token in beginning.ids:
             self._sampler.saw(token)
-        self._detokenizer = Detokenizer(codec.decode, self.prompt[-_CONTEXT_TOKENS:])
-        self._stops = StopStrings(params.stop)
+        self._written = Written(codec, self.prompt, owed=beginning.owed, stops=params.stop)
         self._any: Any = None
         if params.ignore_eos:
             bits: Any = np.ones(codec.width, dtype=np.uint8)
@@ -243,7 +235,7 @@ class Row:
         for token in way_out(self._resumed, trie, outlook):
             self._first_s = self._first_s or time.perf_counter() - self._started
             if token in self._stop_ids:
-                return self._delta(text + self._rest(), "stop", tuple(how_likely))
+                return self._delta(text + self._written.rest(), "stop", tuple(how_likely))
             piece, finish = self._append(token)
             text += piece
             if (count := self._params.logprobs) is not None:
@@ -260,14 +252,14 @@ class Row:
         while finish is None:
             mask = self._masks[self.right]
             if mask is COMPLETE:
-                text, finish = text + self._rest(), "stop"
+                text, finish = text + self._written.rest(), "stop"
                 break
             if isinstance(mask, Exception):
                 raise mask
             token = self._chosen(logits, picks, mask)
             self._first_s = self._first_s or time.perf_counter() - self._started
             if token in self._stop_ids:
-                text, finish = text + self._rest(), "stop"
+                text, finish = text + self._written.rest(), "stop"
                 break
             piece, finish = self._append(token)
             text += piece
@@ -277,7 +269,7 @@ class Row:
             elif self._guide is not None and finish is None:
                 piece, finish = self._append_forced(self._guide)
                 text += piece
-            self.right = _alike(self.pending, self.guessed)
+            self.right = alike(self.pending, self.guessed)
             if self.right < len(self.pending):
                 break
         if self._lookup is not None and self.guessed:
@@ -296,24 +288,23 @@ class Row:
 
     def _append(self, token: int) -> tuple[str, FinishReason | None]:
         """Make a token part of the reply: the text that this brings, and whether it is the end."""
-        self._generated += self._is_new(token)
+        self._generated += self._written.counts(token)
         self.pending.append(token)
         self.tokens.append(token)
         self._sampler.saw(token)
         if token in self._codec.end:
-            return self._rest(), "stop"
+            return self._written.rest(), "stop"
         if self._guide is not None:
             self._guide.accept(token)
-        new = self._detokenizer.feed(token)
+        text, stopped = self._written.feed(token)
         if self._lookup is not None:
-            self._lookup.saw(token, new)
-        text, stopped = self._stops.feed(self._new(new))
+            self._lookup.saw(token, self._written.latest)
         if stopped:
             return text, "stop"
         if self._guide is not None and self._guide.finished:
-            return text + self._rest(), "stop"
+            return text + self._written.rest(), "stop"
         if self._generated >= self._max_new_tokens:
-            return text + self._rest(), "length"
+            return text + self._written.rest(), "length"
         return text, None
 
     def _append_forced(self, guide: Guide) -> tuple[str, FinishReason | None]:
@@ -324,30 +315,12 @@ class Row:
         text = ""
         for token in guide.forced():
             if token in self._stop_ids:
-                return text + self._rest(), "stop"
+                return text + self._written.rest(), "stop"
             piece, finish = self._append(token)
             text += piece
             if finish is not None:
                 return text, finish
         return text, None
-
-    def _rest(self) -> str:
-        """The text that was held back, at the end of the reply."""
-        text, stopped = self._stops.feed(self._new(self._detokenizer.flush()))
-        return text if stopped else text + self._stops.flush()
-
-    def _is_new(self, token: int) -> bool:
-        """Whether a token spells more than the rest of the reply's beginning."""
-        if self._owed <= 0:
-            return True
-        self._owed -= len(self._codec.pieces[token])
-        return self._owed < 0
-
-    def _new(self, text: str) -> str:
-        """What of a text does not belong to the reply's beginning."""
-        hidden = min(self._hidden, len(text))
-        self._hidden -= hidden
-        return text[hidden:]
 
     def _delta(
         self,
@@ -358,13 +331,3 @@ class Row:
         now = time.perf_counter() - self._started
         usage = Usage(self._input_tokens, self._generated, min(self.cached, self._input_tokens))
         return ChatDelta(text, finish, usage, Timing(self._first_s or now, now), logprobs)
-
-
-def _alike(one: Sequence[int], other: Sequence[int]) -> int:
-    """How many tokens two lists share at their beginning."""
-    count = 0
-    for a, b in zip(one, other, strict=False):
-        if a != b:
-            break
-        count += 1
-    return count

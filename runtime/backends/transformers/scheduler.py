@@ -11,7 +11,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,9 +20,8 @@ from runtime.backends.transformers.batching import Batch
 from runtime.backends.transformers.forward import Forward
 from runtime.backends.transformers.greedy import likeliest
 from runtime.backends.transformers.prefixes import Prefixes
+from runtime.backends.transformers.reading import Job, Reading
 from runtime.backends.transformers.row import Row
-from runtime.backends.transformers.tree import read_trie
-from runtime.backends.trie import Trie
 from runtime.errors import GenerationFailed, ModelClosed, WorkerDied
 
 log = logging.getLogger(__name__)
@@ -32,87 +31,6 @@ _PROMPT_TOKENS = 512
 _STEP_TOKENS = 64
 """Tokens of one step of several rows, rows times the longest: forced tokens may swell it so far.
 On two CPU cores that takes less than twice as long as a step of eight rows with one token each."""
-
-
-class Job(Protocol):
-    """What the loop works on: a :class:`Row`, or something that only reads."""
-
-    prompt: list[int]
-    """What is read first."""
-    cached: int
-    """How many tokens of the prompt need not be read. For the loop to set."""
-    done: bool
-
-    @property
-    def tries(self) -> Sequence[Trie]:
-        """Ways on from the prompt that are looked at when it is read."""
-
-    @property
-    def unwanted(self) -> bool:
-        """Whether nobody waits for it any more."""
-
-    def open(self, model: str) -> None:
-        """It is about to be read."""
-
-    def look(self, trie: Trie, logits: Any, model: str) -> None:
-        """float32 tensor [nodes, vocabulary]: the logits after each node of one of its tries."""
-
-    def end(self) -> None:
-        """It is done, and everything about it is put away."""
-
-    def fail(self, error: Exception) -> None:
-        """It cannot be done."""
-
-
-class _Reading:
-    """A job whose prompt is being read."""
-
-    def __init__(self, job: Job, forward: Forward, batch: Batch, prefixes: Prefixes) -> None:
-        self.job = job
-        self.cache = forward.new_cache()
-        self.logits: Any = None
-        """Those after the prompt, once it is read."""
-        self._forward = forward
-        self._batch = batch
-        self._prefixes = prefixes
-        self._tries = list(job.tries)
-        self._read, layers = prefixes.find(job.prompt) if batch.plain else (0, [])
-        for layer, (keys, values) in zip(self.cache.layers, layers, strict=False):
-            layer.update(keys, values)
-        job.cached = self._read
-
-    @property
-    def finished(self) -> bool:
-        """Whether nothing is left to be read."""
-        return self.logits is not None and (self.job.done or not self._tries)
-
-    def advance(self, count: int, model: str) -> int:
-        """Read ``count`` more tokens of the prompt, or one trie; returns how many there were."""
-        if self.logits is None:
-            return self._read_prompt(count)
-        trie = self._tries.pop(0)
-        more = read_trie(
-            self._forward,
-            self.cache,
-            self._read,
-            trie,
-            plain=self._batch.plain,
-            ragged=self._batch.ragged,
-        )
-        self.job.look(trie, torch.cat([self.logits[None], more]), model)
-        return len(trie)
-
-    def _read_prompt(self, count: int) -> int:
-        piece = self.job.prompt[self._read : self._read + count]
-        ids = torch.tensor([piece], device=self._forward.device)
-        logits = self._forward(ids, self.cache, start=self._read)
-        self._read += len(piece)
-        if self._read == len(self.job.prompt):
-            self.logits = logits[0]
-            if self._batch.plain:  # what comes after makes new tensors, so these stay as they are
-                layers = [(layer.keys, layer.values) for layer in self.cache.layers]
-                self._prefixes.keep(self.job.prompt, layers)
-        return len(piece)
 
 
 class Scheduler:
@@ -127,7 +45,7 @@ class Scheduler:
         self._batch = batch
         self._prefixes = prefixes or Prefixes(limit_mb=0)
         self._running: list[Row] = []  # in the batch's order
-        self._reading: _Reading | None = None
+        self._reading: Reading | None = None
         self._waiting: deque[Job] = deque()
         self._work = threading.Condition()
         self._closing = False
@@ -231,12 +149,12 @@ class Scheduler:
                 self._reading = None
                 self._fail([reading.job], "reading a prompt", error)
 
-    def _next_to_read(self) -> _Reading | None:
+    def _next_to_read(self) -> Reading | None:
         if self._reading is None and len(self._running) < self._batch.capacity:
             while (job := self._next_waiting()) is not None:
                 job.open(self._name)
                 if not job.done:
-                    self._reading = _Reading(job, self._forward, self._batch, self._prefixes)
+                    self._reading = Reading(job, self._forward, self._batch, self._prefixes)
                     break
                 job.end()
         return self._reading
@@ -245,7 +163,7 @@ class Scheduler:
         with self._work:
             return self._waiting.popleft() if self._waiting else None
 
-    def _enter(self, reading: _Reading) -> None:
+    def _enter(self, reading: Reading) -> None:
         job = reading.job
         if isinstance(job, Row) and not job.tries:
             job.plan()

@@ -19,7 +19,7 @@ _NODES = 256
 
 
 class Scoring:
-    """Options in the decode loop. A :class:`~runtime.backends.transformers.scheduler.Job`."""
+    """Options in the decode loop. A :class:`~runtime.backends.transformers.reading.Job`."""
 
     def __init__(
         self,
