@@ -49,6 +49,8 @@ class Tally:
     timed_out: int = 0
     first_us: list[float] = field(default_factory=list)
     mask_us: list[float] = field(default_factory=list)
+    first_cpu_us: list[float] = field(default_factory=list)
+    mask_cpu_us: list[float] = field(default_factory=list)
     wrong: list[tuple[str, str]] = field(default_factory=list)
 
     def add(self, outcome: dict[str, Any]) -> None:
@@ -62,8 +64,10 @@ class Tally:
         self.over_accepted += outcome.get("over", 0)
         self.under_accepted += outcome.get("under", 0)
         self.mask_us += outcome.get("mask_us", [])
+        self.mask_cpu_us += outcome.get("mask_cpu_us", [])
         if "first_us" in outcome:
             self.first_us.append(outcome["first_us"])
+            self.first_cpu_us.append(outcome["first_cpu_us"])
         if outcome["tests"] and not outcome["right"]:
             self.wrong.append((outcome["name"], outcome.get("why", "")))
 
@@ -79,19 +83,24 @@ class Tally:
             "timed_out": self.timed_out,
             "first_mask_us": quantiles(self.first_us, p50=0.5, p99=0.99),
             "mask_us": quantiles(self.mask_us, p50=0.5, p99=0.99, p999=0.999),
+            "first_mask_cpu_us": quantiles(self.first_cpu_us, p50=0.5, p99=0.99),
+            "mask_cpu_us": quantiles(self.mask_cpu_us, p50=0.5, p99=0.99, p999=0.999),
         }
 
     def line(self) -> str:
         """The figures for a reader."""
         figures = self.as_dict()
         first, mask = figures["first_mask_us"], figures["mask_us"]
+        cpu_first, cpu = figures["first_mask_cpu_us"], figures["mask_cpu_us"]
         share = self.right / self.schemas if self.schemas else 0
         return (
             f"{self.engine:12} {self.right:5} of {self.schemas:5} right ({share:7.2%}), refused "
             f"{self.refused}, invalid accepted {self.over_accepted}, valid refused "
             f"{self.under_accepted}, crashed {self.crashed}, timed out {self.timed_out}; first "
             f"mask p50 {first['p50'] / 1000:.2f} p99 {first['p99'] / 1000:.1f} ms, mask p50 "
-            f"{mask['p50']:.0f} p99 {mask['p99']:.0f} p99.9 {mask['p999']:.0f} µs"
+            f"{mask['p50']:.0f} p99 {mask['p99']:.0f} p99.9 {mask['p999']:.0f} µs (processor time "
+            f"{cpu_first['p50'] / 1000:.2f} and {cpu_first['p99'] / 1000:.1f} ms, "
+            f"{cpu['p50']:.0f}, {cpu['p99']:.0f} and {cpu['p999']:.0f} µs)"
         )
 
 
@@ -217,7 +226,7 @@ def compare(
     names = ["llguidance", BARE, "xgrammar", "outlines"]
     workers = {n: Worker(n, arguments.tokenizer, arguments.rival_timeout) for n in names}
     tallies = {name: Tally(name) for name in names}
-    pairs: dict[str, list[float]] = {"ours first": [], "bare first": [], "ours": [], "bare": []}
+    ours_both, bare_both = Tally("ours"), Tally("bare")
     try:
         with Progress(console=console, transient=True) as progress:
             for row in progress.track(sample, description="side by side"):
@@ -226,20 +235,16 @@ def compare(
                     tallies[name].add(outcome)
                 ours, bare = outcomes["llguidance"], outcomes[BARE]
                 if "first_us" in ours and "first_us" in bare:
-                    pairs["ours first"].append(ours["first_us"])
-                    pairs["bare first"].append(bare["first_us"])
-                    pairs["ours"] += ours.get("mask_us", [])
-                    pairs["bare"] += bare.get("mask_us", [])
+                    ours_both.add(ours)
+                    bare_both.add(bare)
     finally:
         for worker in workers.values():
             worker.close()
-    ratios = {}
-    for what, mine, theirs, shares in (
-        ("first_mask", "ours first", "bare first", {"p50": 0.5, "p99": 0.99}),
-        ("mask", "ours", "bare", {"p50": 0.5, "p99": 0.99, "p999": 0.999}),
-    ):
-        one, other = quantiles(pairs[mine], **shares), quantiles(pairs[theirs], **shares)
-        ratios[what] = {key: round(one[key] / other[key], 2) if other[key] else 0.0 for key in one}
+    one, other = ours_both.as_dict(), bare_both.as_dict()
+    ratios = {
+        what: {key: round(one[what][key] / max(other[what][key], 0.1), 2) for key in one[what]}
+        for what in ("first_mask_us", "mask_us", "first_mask_cpu_us", "mask_cpu_us")
+    }
     console.print(f"\nside by side on {len(sample)} schemas of the file:")
     for tally in tallies.values():
         console.print(tally.line(), soft_wrap=True)
