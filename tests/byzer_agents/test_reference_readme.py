@@ -88,6 +88,8 @@ def test_quick_start(backend, quickstart_gguf, undeploy):
         udf_name="llama2_chat",
         infer_params={},
     )
+    # Not the README's: the same short reply every time.
+    llm.setup_extra_generation_params("llama2_chat", {"temperature": 0})
 
     output = llm.chat("llama2_chat", LLMRequest(instruction="hello world"))[0].output
 
