@@ -29,6 +29,7 @@ check: $(VENV)/.check
 
 bench: $(VENV)/.bench
 	$(BIN)/python -m tests.benchmarks.call_overhead
+	$(BIN)/python -m tests.benchmarks.decode
 
 format: $(VENV)/.check
 	$(BIN)/ruff check --fix .
