@@ -43,7 +43,9 @@ def run(document: Path, *, write: bool = False) -> list[Difference]:
         printed = io.StringIO()
         line = text[: block.start("code")].count("\n")
         # Padded, so that tracebacks name the document's own lines.
-        code = compile("\n" * line + block["code"], str(document), "exec")
+        # ``dont_inherit``: this module's own ``annotations`` import is none of theirs.
+        source = "\n" * line + block["code"]
+        code = compile(source, str(document), "exec", dont_inherit=True)
         with contextlib.redirect_stdout(printed):
             exec(code, namespace)  # our own documents
         output = printed.getvalue()
