@@ -77,9 +77,17 @@ _COUNTS = frozenset({"minLength", "maxLength", "minItems", "maxItems"})
 _COUNTS |= {"minProperties", "maxProperties", "minContains", "maxContains"}
 
 
+_SMALL = 4_000
+_SUSPICIOUS = re.compile(r'\d{4}|"pattern|(?:Items|Length|Properties|Contains)"')
+"""What may make much of a small schema: large numbers, regular expressions, counts."""
+
+
 def _schema(text: str, limits: Cheap) -> bool:
     if len(text) > limits.text:
         return False
+    small = len(text) <= _SMALL and text.count("{") + text.count("[") <= limits.depth
+    if small and text.count(":") <= limits.width and not _SUSPICIOUS.search(text):
+        return True
     try:
         schema = json.loads(text)
     except (ValueError, RecursionError):

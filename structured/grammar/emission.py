@@ -58,6 +58,7 @@ class Emitter:
         self._order = key_order
         self._names: dict[Node, str] = {}
         self._shared: dict[str, str] = {}
+        self._scalars: dict[str, str] = {}
         self.lines: list[str] = []
 
     def emit(self, root: Node) -> str:
@@ -74,7 +75,8 @@ class Emitter:
     def _name(self, node: Node) -> None:
         match node.body:
             case Scalar(schema_text=text):
-                name = self._scalar(text)
+                found = self._scalars.get(text)
+                name = found or self._scalars.setdefault(text, self._scalar(text))
             case Anything(type=type_):
                 name = self._anything(type_)
             case _:
