@@ -180,7 +180,7 @@ class OutlinesGrammar:
 
         bits: Any = np.zeros(-(-self.size // 32) * 32, dtype=np.uint8)
         bits[list(self.ends) if state == _ENDED else self._allowed(state)] = 1
-        made = np.packbits(bits, bitorder="little").tobytes()
+        made: bytes = np.packbits(bits, bitorder="little").tobytes()
         with self._lock:
             self._masks[state] = made
             if len(self._masks) > _MASKS:
@@ -286,7 +286,15 @@ def is_small(constraint: Constraint) -> bool:
     """Whether an index of ``constraint`` is made in a second or few, and in little memory."""
     if isinstance(constraint, LarkConstraint):
         return is_cheap(constraint)  # it is llguidance's
-    return is_cheap(constraint, _CHEAP) and written_out(_regex(constraint)[0], _SMALL) <= _SMALL
+    if not is_cheap(constraint, _CHEAP):
+        return False
+    regex = _regex(constraint)[0]
+    # `.*a.{20}` is short, and its index has 2 ** 20 states: counts are tried first.
+    return written_out(regex, _SMALL) <= _SMALL and not _COUNTED.search(regex)
+
+
+_COUNTED = re.compile(r"\{\d*,?\d{2}")
+"""A repetition that is counted beyond 9."""
 
 
 def _words(vocabulary: Vocabulary) -> outlines_core.Vocabulary:

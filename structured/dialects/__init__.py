@@ -174,11 +174,11 @@ def _acceptor(original: JsonSchema, written: JsonSchema) -> Any:
 
     @lru_cache(maxsize=256)
     def validator(text: str, in_dialect: bool) -> Any:
-        import jsonschema
+        import jsonschema_rs
 
         root = written if in_dialect else original
         definitions = {key: root[key] for key in ("$defs", "definitions") if key in root}
-        return jsonschema.Draft202012Validator({**definitions, **json.loads(text)})
+        return jsonschema_rs.Draft202012Validator({**definitions, **json.loads(text)})
 
     def accepts(schema: Any, in_dialect: bool, value: Any) -> bool:
         if isinstance(schema, bool):

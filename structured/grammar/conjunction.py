@@ -240,7 +240,9 @@ class Conjoiner:
         then, otherwise = (isinstance(schema.get(key), (dict, bool)) for key in ("then", "else"))
         if not (then or otherwise):
             return
-        self._note(place, "if", "which branch holds is checked afterwards")
+        for keyword in ("if", "then", "else"):
+            if keyword in schema:
+                self._note(place, keyword, "which branch holds is checked afterwards")
         condition = self.child(place, "if")
         holds = (condition, self.child(place, "then")) if then else (condition,)
         fails: tuple[Place, ...] = (self.child(place, "else"),) if otherwise else ()
