@@ -177,7 +177,8 @@ def _acceptor(original: JsonSchema, written: JsonSchema) -> Any:
         import jsonschema_rs
 
         root = written if in_dialect else original
-        definitions = {key: root[key] for key in ("$defs", "definitions") if key in root}
+        kept = ("$defs", "definitions")
+        definitions: JsonSchema = {key: root[key] for key in kept if key in root}
         return jsonschema_rs.Draft202012Validator({**definitions, **json.loads(text)})
 
     def accepts(schema: Any, in_dialect: bool, value: Any) -> bool:
