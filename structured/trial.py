@@ -107,7 +107,8 @@ def _tried(engine: Engine, constraint: Any, vocabulary: Vocabulary) -> dict[str,
                 if not mask or not matcher.accept([(mask & -mask).bit_length() - 1]):
                     break
     except ConstraintError as error:
-        if isinstance(error.__cause__, MemoryError):
+        # Out of memory, CPython itself may fail to say so: "error return without exception set".
+        if isinstance(error.__cause__, (MemoryError, SystemError)):
             return {"memory": True, "seconds": time.monotonic() - start}
         facts = {key: getattr(error, key) for key in ("message", "path", "keyword", "hint")}
         return {"refused": facts, "seconds": time.monotonic() - start}
