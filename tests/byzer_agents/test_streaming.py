@@ -340,7 +340,10 @@ class TestOnTheQuickstartModel:
         assert len(items) == 3
         assert items[0] == "apple"
         assert "pear" not in items
-        assert items == llm.extract(Fruits, text)
+        # Not compared item by item: where two branches are nearly as likely, llama.cpp's choice
+        # depends on what it decodes at the same time and has in its cache.
+        whole = llm.extract(Fruits, text)
+        assert (len(whole), whole[0], "pear" in whole) == (3, "apple", False)
 
     def test_asynchronously(self, llm):
         async def fruits():
