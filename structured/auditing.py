@@ -6,7 +6,7 @@ from structured.audit import Audit, Finding
 from structured.dialects import dialect as dialect_named
 from structured.engines import DEFAULT
 from structured.engines import engine as engine_named
-from structured.errors import ConstraintError
+from structured.errors import CompilationTooExpensive, ConstraintError
 from structured.output import OutputSchema
 
 
@@ -23,12 +23,19 @@ def audit(contract: OutputSchema[object], *, engine: str = DEFAULT, dialect: str
 
     Raises:
         UnknownEngine, EngineNotInstalled: The engine cannot be asked.
+        CompilationTooExpensive: The schema is beyond the engine's bounds.
         SchemaError: An unknown dialect.
     """
+    # Looked up outside: a name that is unknown says nothing of the schema.
+    chosen = None if dialect else engine_named(engine)
+    sent_to = dialect_named(dialect) if dialect else None
     try:
-        if dialect:
-            return dialect_named(dialect).schema(contract).audit
-        return engine_named(engine).audit(contract.constraint)
+        if sent_to is not None:
+            return sent_to.schema(contract).audit
+        assert chosen is not None
+        return chosen.audit(contract.constraint)
+    except CompilationTooExpensive:
+        raise
     except ConstraintError as error:
         found = Finding(error.path, error.keyword, "impossible", error.message)
         return Audit(dialect or engine, (found,))

@@ -97,3 +97,14 @@ def test_a_source_that_is_none_is_named(source: str, said: str):
     assert shown.exit_code == 1
     assert said in shown.output
     assert "Traceback" not in shown.output
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [("--engine", "expected the name of an engine, got 'nope'"), ("--dialect", "expected one of")],
+)
+def test_a_name_that_nobody_knows_is_not_blamed_on_the_schema(file: str, option: str, said: str):
+    shown = run(file, option, "nope")
+    assert shown.exit_code == 1
+    assert said in shown.output
+    assert "impossible" not in shown.output
