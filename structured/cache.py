@@ -114,6 +114,8 @@ def _made(make: Callable[[], tuple[V, int]]) -> _Entry[V]:
     try:
         value, size = make()
     except ConstraintError as error:
+        if error.__cause__ is not None:
+            error.__cause__.with_traceback(None)  # its frames would live as long as the entry
         again = isinstance(error, CompilationTooExpensive)
         expires = time.monotonic() + _RETRY_S if again else math.inf
         return _Entry(error.with_traceback(None), _ERROR_BYTES, expires)
@@ -122,5 +124,5 @@ def _made(make: Callable[[], tuple[V, int]]) -> _Entry[V]:
 
 def _given(value: V | ConstraintError) -> V:
     if isinstance(value, ConstraintError):
-        raise copy.copy(value)  # its own traceback for every caller
+        raise copy.copy(value) from value.__cause__  # its own traceback for every caller
     return value

@@ -115,3 +115,18 @@ def test_a_vocabulary_takes_its_grammars_with_it():
     gc.collect()
     assert len(cache) == 1
     assert cache.size == 10
+
+
+def test_a_kept_refusal_still_says_what_caused_it_and_keeps_no_frame():
+    def fails() -> tuple[str, int]:
+        try:
+            raise MemoryError
+        except MemoryError as error:
+            raise ConstraintError("out of memory") from error
+
+    cache: GrammarCache[str] = GrammarCache()
+    for _ in range(2):
+        with pytest.raises(ConstraintError) as caught:
+            cache.get(choice("a"), VOCABULARY, fails)
+        assert isinstance(caught.value.__cause__, MemoryError)
+        assert caught.value.__cause__.__traceback__ is None
