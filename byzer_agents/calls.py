@@ -33,7 +33,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
@@ -42,8 +42,8 @@ from pydantic_core import from_json
 from byzer_agents.attempts import Attempt, AttemptKind, OutputInvalid, TypedReply
 from byzer_agents.prompts import correction
 from byzer_agents.repair import DEFAULT_REPAIRS, Repairs
+from byzer_agents.steps import Steps, adrive, drive
 from runtime import (
-    ChatModel,
     ChatReply,
     ChatRequest,
     FeatureNotAvailable,
@@ -70,7 +70,6 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-R = TypeVar("R")
 
 DEFAULT_MAX_ATTEMPTS = 3
 _LOOP = re.compile(r"(.{1,80}?)\1{5,}.{0,80}$", re.DOTALL)
@@ -96,73 +95,28 @@ class Contract(Generic[T]):
     root."""
 
 
-Steps = Generator[ChatRequest, ChatReply, R]
-"""A call as the requests it makes: each is yielded, its reply is sent back, the result returned.
-
-What the model raises instead of a reply is thrown in. The same steps serve threads
-(:func:`drive`), event loops (:func:`adrive`) and streams (:mod:`byzer_agents.streaming`).
-"""
-
-
-def drive(model: ChatModel, steps: Steps[R]) -> R:
-    """Run steps against a model, in this thread."""
-    try:
-        request = next(steps)
-        while True:
-            try:
-                reply = model.generate(request)
-            except Exception as error:  # noqa: BLE001 - the steps know what to make of it
-                request = steps.throw(error)
-            else:
-                request = steps.send(reply)
-    except StopIteration as stop:
-        result: R = stop.value
-        return result
-
-
-async def adrive(model: ChatModel, steps: Steps[R]) -> R:
-    """Run steps against a model, in this event loop."""
-    try:
-        request = next(steps)
-        while True:
-            try:
-                reply = await model.agenerate(request)
-            except Exception as error:  # noqa: BLE001 - the steps know what to make of it
-                request = steps.throw(error)
-            else:
-                request = steps.send(reply)
-    except StopIteration as stop:
-        result: R = stop.value
-        return result
-
-
 def typed_call(
-    messages: Sequence[Message],
+    request: ChatRequest,
     contract: Contract[T],
-    params: GenerationParams,
     *,
-    request_id: str | None = None,
+    prepared: Callable[[ChatRequest], ChatRequest],
     floor: Callable[[], int] = int,
 ) -> Steps[TypedReply[T]]:
     """Ask until the reply meets the contract, within the budgets of the contract.
 
     Args:
-        messages: The conversation.
+        request: What is asked first. All requests of the call have its id.
         contract: What the reply must be.
-        params: How to generate.
-        request_id: The id of all requests of the call.
+        prepared: A request as it is sent.
         floor: How many characters of the reply that came last are in use already, and must stand.
 
     Raises:
         OutputInvalid: No attempt met the contract.
     """
-    request = ChatRequest(tuple(messages), params=params, constraint=contract.constraint)
-    if request_id:
-        request = replace(request, request_id=request_id)
-    call = _Call(contract, request, floor)
+    call = _Call(contract, replace(request, constraint=contract.constraint), floor)
     while True:
         try:
-            reply = yield call.request
+            reply = yield prepared(call.request)
         except (FeatureNotAvailable, ConstraintError) as error:
             if not call.recovered(error):
                 raise

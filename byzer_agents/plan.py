@@ -61,17 +61,15 @@ class Plan:
     verbose: bool = False
     terms: Terms = field(default_factory=Terms)
 
-    def messages(self, messages: Sequence[Message]) -> tuple[Message, ...]:
-        """The conversation, after the model's base system messages."""
-        base = tuple(Message("system", text) for text in self.setup.base_system_messages)
-        return (*base, *messages)
+    def draft(self, messages: Sequence[Message]) -> ChatRequest:
+        """A request for a conversation, after the model's base system messages."""
+        base = [Message("system", text) for text in self.setup.base_system_messages]
+        request = ChatRequest((*base, *messages), params=self.params)
+        return replace(request, request_id=self.request_id) if self.request_id else request
 
     def request(self, messages: Sequence[Message]) -> ChatRequest:
-        """A free-text request for a conversation."""
-        request = ChatRequest(self.messages(messages), params=self.params)
-        if self.request_id:
-            request = replace(request, request_id=self.request_id)
-        return self.prepared(request)
+        """A free-text request for a conversation, as it is sent."""
+        return self.prepared(self.draft(messages))
 
     def prepared(self, request: ChatRequest) -> ChatRequest:
         """The request as it is sent: rendered by a template of ours, its length checked."""
@@ -137,22 +135,6 @@ class Plan:
         return LLMResponse(self.clean(reply.text), asked, metadata_of(reply))
 
 
-def steps_prepared(plan: Plan, steps: Steps[T]) -> Steps[T]:
-    """The same steps, with each request prepared as the plan says."""
-    try:
-        request = next(steps)
-        while True:
-            try:
-                reply = yield plan.prepared(request)
-            except Exception as error:  # noqa: BLE001 - the steps know what to make of it
-                request = steps.throw(error)
-            else:
-                request = steps.send(reply)
-    except StopIteration as stop:
-        result: T = stop.value
-        return result
-
-
 def typed(
     plan: Plan,
     messages: Sequence[Message],
@@ -165,6 +147,4 @@ def typed(
     """
     if contract.repairs and plan.model.meta.model_deploy_type != "proprietary":
         contract = replace(contract, repairs=0)  # a provider begins every reply anew
-    asked = plan.messages(messages)
-    steps = typed_call(asked, contract, plan.params, request_id=plan.request_id, floor=floor)
-    return steps_prepared(plan, steps)
+    return typed_call(plan.draft(messages), contract, prepared=plan.prepared, floor=floor)

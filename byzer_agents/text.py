@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from byzer_agents.chatting import Pieces
+from byzer_agents.closing import aclosed, closed
 from byzer_agents.lifecycle import Deployments
 from byzer_agents.plan import Plan, Terms
 from byzer_agents.responses import LLMHistoryItem, LLMRequest, LLMResponse, StreamItem
@@ -120,14 +121,10 @@ class TextCalls(Deployments):
         deltas = plan.model.stream(request)
 
         def items() -> Iterator[StreamItem]:
-            try:
+            with closed(deltas):
                 for delta in deltas:
                     if (item := pieces.take(delta)) is not None:
                         yield item
-            finally:
-                close = getattr(deltas, "close", None)
-                if close is not None:
-                    close()
 
         return items()
 
@@ -143,15 +140,10 @@ class TextCalls(Deployments):
         plan = self._plan(model, llm_config or {}, role_mapping)
         request = plan.request(parse_conversation(items_of(conversations)))
         pieces = Pieces(plan, delta_mode)
-        deltas = plan.model.astream(request)
-        try:
+        async with aclosed(plan.model.astream(request)) as deltas:
             async for delta in deltas:
                 if (item := pieces.take(delta)) is not None:
                     yield item
-        finally:
-            close = getattr(deltas, "aclose", None)
-            if close is not None:
-                await close()
 
     def tokenize(self, model: str | None, s: str) -> list[int]:
         """Token ids of a text, by the model's own tokenizer."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from collections.abc import AsyncGenerator, Generator, Iterator
 from dataclasses import replace
 from typing import Any, Generic, TypeVar
 
-from byzer_agents.calls import Steps, TypedReply
+from byzer_agents.attempts import TypedReply
+from byzer_agents.closing import aclosed, closed
+from byzer_agents.steps import Run, Steps
 from runtime import ChatDelta, ChatModel, ChatReply, ChatRequest, InvalidParameter
 from runtime.model import collect
 from structured import OutputSchema, ValidationFailed, Violation
@@ -42,67 +44,35 @@ def watched(
     model: ChatModel, steps: Steps[TypedReply[T]], watch: Watch[E]
 ) -> Generator[E | TypedReply[T], None, None]:
     """Run steps against a model that streams; what the watch shows, and the result last."""
-    try:
-        request = next(steps)
-        while True:
-            reading = _Reading(model, request, watch)
-            try:
-                deltas = model.stream(request)
-                try:
-                    for delta in deltas:
-                        yield from reading.take(delta)
-                        if reading.enough:
-                            break
-                finally:
-                    getattr(deltas, "close", _nothing)()
-                reply = reading.reply()
-            except Exception as error:  # noqa: BLE001 - the steps know what to make of it
-                request = steps.throw(error)
-            else:
-                request = steps.send(reply)
-    except StopIteration as stop:
-        yield stop.value
+    run = Run(steps)
+    while run.request is not None:
+        reading = _Reading(model, run.request, watch)
+        with run:
+            with closed(model.stream(run.request)) as deltas:
+                for delta in deltas:
+                    yield from reading.take(delta)
+                    if reading.enough:
+                        break
+            run.reply = reading.reply()
+    yield run.result
 
 
 async def awatched(
     model: ChatModel, steps: Steps[TypedReply[T]], watch: Watch[E]
 ) -> AsyncGenerator[E | TypedReply[T], None]:
     """:func:`watched` for an event loop."""
-    request = next(steps)
-    while True:
-        reading = _Reading(model, request, watch)
-        try:
-            deltas = model.astream(request)
-            try:
+    run = Run(steps)
+    while run.request is not None:
+        reading = _Reading(model, run.request, watch)
+        with run:
+            async with aclosed(model.astream(run.request)) as deltas:
                 async for delta in deltas:
                     for shown in reading.take(delta):
                         yield shown
                     if reading.enough:
                         break
-            finally:
-                await getattr(deltas, "aclose", _anothing)()
-            reply = reading.reply()
-        except Exception as error:  # noqa: BLE001 - the steps know what to make of it
-            advance: Callable[[], ChatRequest] = _bound(steps.throw, error)
-        else:
-            advance = _bound(steps.send, reply)
-        try:
-            request = advance()
-        except StopIteration as stop:
-            yield stop.value
-            return
-
-
-def _bound(function: Callable[[Any], ChatRequest], argument: Any) -> Callable[[], ChatRequest]:
-    return lambda: function(argument)
-
-
-def _nothing() -> None:
-    return None
-
-
-async def _anothing() -> None:
-    return None
+            run.reply = reading.reply()
+    yield run.result
 
 
 class _Reading(Generic[E]):
