@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any, TypeVar, overload
 
 from byzer_agents.calls import DEFAULT_MAX_ATTEMPTS
 from byzer_agents.choices import Choice
-from byzer_agents.extraction import client_for
+from byzer_agents.extraction import aclient_for, client_for
 from runtime import ChatModel
 
 T = TypeVar("T")
@@ -71,17 +70,13 @@ def choose(
     A model that cannot score (a provider's) is asked for one of the options instead; then
     ``probabilities`` and ``logprobs`` are ``None``.
 
+    Takes the arguments of :func:`~byzer_agents.extract` but ``repairs``. ``engine``,
+    ``max_attempts`` and ``llm_config`` matter only where the model cannot score.
+
     Args:
         type_or_options: A type of few values (``bool``, ``Literal["a", "b"]``, an ``Enum``, a union
             of such, ``Choices(…)``, a JSON Schema with ``enum``), or a list of different values.
-        text: What to read.
-        model: As for :func:`~byzer_agents.extract`.
-        instructions: Said to the model before anything else.
-        context: What the type's validators see as ``info.context``. Options that they reject are
-            none.
-        engine: Where options cannot be scored: as for ``extract``.
-        max_attempts: Where options cannot be scored: as for ``extract``.
-        llm_config: Generation parameters, where options cannot be scored.
+        context: As for ``extract``. Options that the type's validators reject are none.
 
     Raises:
         InvalidParameter: A type of too many values, no options, or one given twice.
@@ -112,7 +107,7 @@ async def achoose(
     **llm_config: Any,
 ) -> Choice[T]:
     """:func:`choose` for an event loop."""
-    llm, name = await asyncio.to_thread(client_for, model)  # may deploy
+    llm, name = await aclient_for(model)
     choice: Choice[T] = await llm.achoose(
         type_or_options,
         text,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from typing import Any, TypeVar
 
@@ -47,9 +48,10 @@ def extract(
         instructions: Said to the model before anything else.
         context: What the type's validators see as ``info.context``.
         engine: Name of the engine that compiles the grammar; ``None``: the deployment's.
-        max_attempts: Replies to ask for before giving up.
-        repairs: Rollbacks for each of these replies.
-        llm_config: Generation parameters: ``temperature`` (default 0), ``max_length``, ``seed``, …
+        max_attempts: Replies to ask for whole before giving up, the first included.
+        repairs: Rollbacks for each of these replies, on models that can go on from a given text.
+        llm_config: Generation parameters: ``temperature`` (default 0), ``max_length`` (output
+            tokens at most), ``seed``, …
 
     Raises:
         OutputInvalid: No reply met the contract; carries every attempt.
@@ -85,9 +87,7 @@ async def aextract(
     **llm_config: Any,
 ) -> T:
     """:func:`extract` for an event loop."""
-    import asyncio
-
-    llm, name = await asyncio.to_thread(client_for, model)  # may deploy
+    llm, name = await aclient_for(model)
     value: T = await llm.aextract(
         type_,
         text,
@@ -117,3 +117,8 @@ def client_for(model: str | ChatModel | None) -> tuple[ByzerLLM, str | ChatModel
             if not llm.is_model_exist(model):
                 llm.deploy(model, udf_name=model)
     return llm, model
+
+
+async def aclient_for(model: str | ChatModel | None) -> tuple[ByzerLLM, str | ChatModel]:
+    """:func:`client_for` for an event loop: deploying may take long."""
+    return await asyncio.to_thread(client_for, model)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Collection, Iterator
 from contextlib import aclosing
 from typing import Any, TypeVar
 
 from byzer_agents.calls import DEFAULT_MAX_ATTEMPTS, DEFAULT_REPAIRS
-from byzer_agents.extraction import client_for
+from byzer_agents.extraction import aclient_for, client_for
 from runtime import ChatModel
 from structured.partial import Partial
 
@@ -37,18 +36,11 @@ def stream_extract(
 
     Closing the iterator stops the generation.
 
+    Takes the arguments of ``extract``, and one more.
+
     Args:
-        type_: As for ``extract``.
-        text: What to read.
         partial_strings: Show a text that is being written as far as it has come; otherwise it
             appears when it is complete.
-        model: As for ``extract``, and so are the others.
-        instructions: Said to the model before anything else.
-        context: What the type's validators see as ``info.context``.
-        engine: Name of the engine that compiles the grammar; ``None``: the deployment's.
-        max_attempts: Replies to ask for before giving up.
-        repairs: Rollbacks for each of these replies.
-        llm_config: Generation parameters.
 
     Raises:
         InvalidParameter: ``best_of``: of several replies the best is known when all are complete.
@@ -84,7 +76,7 @@ async def astream_extract(
     **llm_config: Any,
 ) -> AsyncGenerator[Partial[T] | T, None]:
     """:func:`stream_extract` for an event loop."""
-    llm, name = await asyncio.to_thread(client_for, model)  # may deploy
+    llm, name = await aclient_for(model)
     stream = llm.astream_extract(
         type_,
         text,
@@ -120,19 +112,13 @@ def stream_items(
     written anew, on own workers without touching those before it. A provider, which begins every
     reply anew, is held to the items that were given already.
 
+    Takes the arguments of :func:`~byzer_agents.extract`.
+
     Args:
         type_: ``list[T]``, ``tuple[T, ...]``, or ``set[T]``, whose equal items are given once.
-        text: What to read.
-        model: As for :func:`~byzer_agents.extract`, and so are the others.
-        instructions: Said to the model before anything else.
-        context: What the type's validators see as ``info.context``.
-        engine: Name of the engine that compiles the grammar; ``None``: the deployment's.
-        max_attempts: Replies to ask for before giving up.
-        repairs: Rollbacks for each of these replies.
-        llm_config: Generation parameters.
 
     Raises:
-        InvalidParameter: Not a collection of one type.
+        InvalidParameter: Not a collection of one type; ``best_of``, as in :func:`stream_extract`.
         OutputInvalid: An item could not be had; or a rule of the whole list is broken, which is
             known only after the last item.
         SchemaError, ConstraintError, ModelError: As ``extract``, here while it is iterated over.
@@ -164,7 +150,7 @@ async def astream_items(
     **llm_config: Any,
 ) -> AsyncGenerator[T, None]:
     """:func:`stream_items` for an event loop."""
-    llm, name = await asyncio.to_thread(client_for, model)  # may deploy
+    llm, name = await aclient_for(model)
     stream = llm.astream_items(
         type_,
         text,

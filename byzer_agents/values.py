@@ -37,22 +37,17 @@ T = TypeVar("T")
 
 
 class ValueOptions(TypedDict, total=False):
-    """Options of the calls that return values."""
+    """Options of the calls that return values: what :func:`byzer_agents.extract` says of them."""
 
     model: str | ChatModel | None
-    """A deployed model's name, or a model."""
+    """A deployed model's name, or a model; ``None``: this object's default."""
     instructions: str
-    """Said to the model before anything else."""
     context: object
-    """What the type's validators see as ``info.context``."""
     engine: str | None
-    """Name of the engine that compiles the grammar; ``None``: the deployment's."""
     max_attempts: int
-    """Replies to ask for before giving up (3)."""
     repairs: int
-    """Rollbacks for each of them (8), on models that can go on from a given text."""
     llm_config: Mapping[str, Any] | None
-    """Generation parameters: ``temperature`` (0), ``max_length``, ``seed``, …"""
+    """Generation parameters, as a mapping."""
 
 
 class ValueCalls(TextCalls):
