@@ -53,10 +53,7 @@ def class_messages(
     plan: Plan, messages: Sequence[Message], schema: OutputSchema[Any], given: Any
 ) -> tuple[Message, ...]:
     """What is asked for a value of a type: by the caller's format function, or ours."""
-    template = plan.setup.template
-    write = plan.setup.response_class_format
-    if write is None and template is not None and template != "auto":
-        write = template.response_class_format_func
+    write = plan.setup.format_func("response_class_format")
     if write is not None:
         return with_last_user(messages, write(messages[-1].content, given))
     return prompts.with_instructions(messages, prompts.structured_reply(schema))
@@ -66,10 +63,7 @@ def after_chat_messages(
     plan: Plan, messages: Sequence[Message], said: str, schema: OutputSchema[Any], given: Any
 ) -> tuple[Message, ...]:
     """What is asked after a free-text reply to turn it into a value."""
-    template = plan.setup.template
-    write = plan.setup.response_class_format_after_chat
-    if write is None and template is not None and template != "auto":
-        write = template.response_class_format_after_chat_func
+    write = plan.setup.format_func("response_class_format_after_chat")
     if write is not None:
         return (*messages, Message("assistant", said), Message("user", write(given)))
     return (Message("system", prompts.extraction(schema)), Message("user", said))
@@ -77,10 +71,7 @@ def after_chat_messages(
 
 def tool_messages(plan: Plan, messages: Sequence[Message], tools: ToolSet) -> tuple[Message, ...]:
     """What is asked to have a tool picked: by the caller's format function, or ours."""
-    template = plan.setup.template
-    write = plan.setup.function_calling_format
-    if write is None and template is not None and template != "auto":
-        write = template.function_calling_format_func
+    write = plan.setup.format_func("function_calling_format")
     if write is not None:
         chosen = tools.chosen.func if tools.chosen else None
         return with_last_user(messages, write(messages[-1].content, list(tools.callables), chosen))
@@ -121,6 +112,11 @@ def typed_metadata(typed_reply: TypedReply[Any]) -> dict[str, Any]:
     return metadata
 
 
+def failed_response(error: OutputInvalid, question: str) -> LLMResponse:
+    """The last of the replies that broke the contract, and the reason."""
+    return LLMResponse(error.attempts[-1].text, question, failure_metadata(error))
+
+
 def class_steps(
     plan: Plan,
     messages: Sequence[Message],
@@ -140,9 +136,8 @@ def class_steps(
     try:
         typed_reply = yield from typed(plan, asked, contract)
     except OutputInvalid as error:
-        metadata = failure_metadata(error)
-        response = LLMResponse(error.attempts[-1].text, question, dict(metadata))
-        return LLMClassResponse(response, None, metadata)
+        response = failed_response(error, question)
+        return LLMClassResponse(response, None, dict(response.metadata))
     metadata = typed_metadata(typed_reply)
     if after_chat:
         metadata["first_reply"] = said.text
@@ -166,9 +161,8 @@ def tool_steps(
     try:
         typed_reply = yield from typed(plan, asked, contract)
     except OutputInvalid as error:
-        metadata = failure_metadata(error)
-        response = LLMResponse(error.attempts[-1].text, question, dict(metadata))
-        return LLMFunctionCallResponse(response, [], metadata), Decision()
+        response = failed_response(error, question)
+        return LLMFunctionCallResponse(response, [], dict(response.metadata)), Decision()
     decision = typed_reply.value
     metadata = typed_metadata(typed_reply)
     if tools.reasoning is not None:

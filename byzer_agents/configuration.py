@@ -16,6 +16,10 @@ from runtime.templates import FormatFunc, check_role_mapping, template_named
 
 SelfT = TypeVar("SelfT", bound="Configuration")
 
+FormatName = Literal[
+    "function_calling_format", "response_class_format", "response_class_format_after_chat"
+]
+
 
 @dataclass(frozen=True, slots=True)
 class DeploySetup:
@@ -46,6 +50,16 @@ class ModelSetup:
     response_class_format_after_chat: FormatFunc | None = None
     impl_func_format: FormatFunc | None = None
     base_system_messages: tuple[str, ...] = ()
+
+    @property
+    def own_template(self) -> Template | None:
+        """The template that was set; ``None``: the model's own writes its prompts."""
+        return self.template if isinstance(self.template, Template) else None
+
+    def format_func(self, name: FormatName) -> FormatFunc | None:
+        """The caller's own writer of a prompt: set under this name, or else the template's."""
+        own: FormatFunc | None = getattr(self, name)
+        return own or getattr(self.own_template, f"{name}_func", None)
 
 
 class Configuration:

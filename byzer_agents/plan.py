@@ -90,10 +90,10 @@ class Plan:
             return self.role_mapping
         if self.setup.role_mapping is not None:
             return self.setup.role_mapping
-        template = self.setup.template
-        if template is not None and template != "auto":
+        template = self.setup.own_template
+        if template is not None:
             return template.role_mapping
-        if template is None and not self.model.meta.support_chat_template:
+        if self.setup.template is None and not self.model.meta.support_chat_template:
             return Templates.default().role_mapping
         return None
 
@@ -123,10 +123,8 @@ class Plan:
 
     def clean(self, text: str) -> str:
         """A reply's text without what the template calls noise."""
-        template = self.setup.template
-        if template is None or template == "auto":
-            return text
-        return template.clean_func(text)
+        template = self.setup.own_template
+        return text if template is None else template.clean_func(text)
 
     def response(self, reply: ChatReply, asked: str | dict[str, Any]) -> LLMResponse:
         """A free-text reply under the reference's names."""
