@@ -46,14 +46,10 @@ async def arun_tools(
 
     Results keep the order of the calls. When this is cancelled, so are the calls.
     """
-    if not concurrent:
-        for i, decided in enumerate(decision.calls):
-            try:
-                outcome.values.append(await decided.tool.acall(decided.call.arguments))
-            except Exception as error:  # noqa: BLE001 - a tool may raise anything; reported
-                _report(outcome, i, decided, error)
-        return
-    results = await asyncio.gather(*map(_settled, decision.calls))
+    if concurrent:
+        results = await asyncio.gather(*map(_settled, decision.calls))
+    else:
+        results = [await _settled(decided) for decided in decision.calls]
     for i, (value, failure) in enumerate(results):
         if failure is None:
             outcome.values.append(value)

@@ -56,15 +56,13 @@ class ValueCalls(TextCalls):
 
     def extract(self, type_: type[T] | Any, text: str, **options: Unpack[ValueOptions]) -> T:
         """See :func:`byzer_agents.extract`."""
-        plan, schema = self._settle(type_, options)
-        steps = extraction_steps(plan, schema, text, options.get("instructions", ""))
+        plan, _, steps = self._extraction(type_, text, options)
         value: T = drive(plan.model, steps).value
         return value
 
     async def aextract(self, type_: type[T] | Any, text: str, **options: Unpack[ValueOptions]) -> T:
         """:meth:`extract` for an event loop."""
-        plan, schema = self._settle(type_, options)
-        steps = extraction_steps(plan, schema, text, options.get("instructions", ""))
+        plan, _, steps = self._extraction(type_, text, options)
         value: T = (await adrive(plan.model, steps)).value
         return value
 
@@ -77,9 +75,7 @@ class ValueCalls(TextCalls):
         **options: Unpack[ValueOptions],
     ) -> Iterator[Partial[T] | T]:
         """See :func:`byzer_agents.stream_extract`."""
-        plan, schema = self._settle(type_, options)
-        watch: ValueWatch[T] = ValueWatch(schema, type_, strings=partial_strings)
-        steps = extraction_steps(plan, schema, text, options.get("instructions", ""))
+        plan, watch, steps = self._partials(type_, text, options, strings=partial_strings)
         return _values_of(watched(plan.model, steps, watch))
 
     async def astream_extract(
@@ -91,9 +87,7 @@ class ValueCalls(TextCalls):
         **options: Unpack[ValueOptions],
     ) -> AsyncGenerator[Partial[T] | T, None]:
         """:meth:`stream_extract` for an event loop."""
-        plan, schema = self._settle(type_, options)
-        watch: ValueWatch[T] = ValueWatch(schema, type_, strings=partial_strings)
-        steps = extraction_steps(plan, schema, text, options.get("instructions", ""))
+        plan, watch, steps = self._partials(type_, text, options, strings=partial_strings)
         async with aclosing(awatched(plan.model, steps, watch)) as stream:
             async for shown in stream:
                 yield shown.value if isinstance(shown, TypedReply) else shown
@@ -120,11 +114,8 @@ class ValueCalls(TextCalls):
     ) -> Choice[T]:
         """See :func:`byzer_agents.choose`."""
         question, plan, request = self._question(type_or_options, text, options)
-        try:
-            scores = plan.model.score(request, [option.text for option in question.options])
-        except FeatureNotAvailable:
-            scores = ()
-        if scores and (choice := Choice.of(question.options, scores)) is not None:
+        choice = _scored(plan.model, request, question)
+        if choice is not None:
             return choice
         steps = extraction_steps(plan, question.schema, text, options.get("instructions", ""))
         return Choice(question.chosen(drive(plan.model, steps).value), None, None)
@@ -134,15 +125,23 @@ class ValueCalls(TextCalls):
     ) -> Choice[T]:
         """:meth:`choose` for an event loop."""
         question, plan, request = self._question(type_or_options, text, options)
-        texts = [option.text for option in question.options]
-        try:
-            scores = await asyncio.to_thread(plan.model.score, request, texts)
-        except FeatureNotAvailable:
-            scores = ()
-        if scores and (choice := Choice.of(question.options, scores)) is not None:
+        choice = await asyncio.to_thread(_scored, plan.model, request, question)
+        if choice is not None:
             return choice
         steps = extraction_steps(plan, question.schema, text, options.get("instructions", ""))
         return Choice(question.chosen((await adrive(plan.model, steps)).value), None, None)
+
+    def _extraction(
+        self, type_: Any, text: str, options: ValueOptions
+    ) -> tuple[Plan, OutputSchema[Any], Steps[TypedReply[Any]]]:
+        plan, schema = self._settle(type_, options)
+        return plan, schema, extraction_steps(plan, schema, text, options.get("instructions", ""))
+
+    def _partials(
+        self, type_: Any, text: str, options: ValueOptions, *, strings: bool
+    ) -> tuple[Plan, ValueWatch[Any], Steps[TypedReply[Any]]]:
+        plan, schema, steps = self._extraction(type_, text, options)
+        return plan, ValueWatch(schema, type_, strings=strings), steps
 
     def _question(
         self, type_or_options: Any, text: str, options: ValueOptions
@@ -178,6 +177,15 @@ class ValueCalls(TextCalls):
             ),
         )
         return plan, output_schema(type_)
+
+
+def _scored(model: ChatModel, request: ChatRequest, question: Question[Any]) -> Choice[Any] | None:
+    """The choice by the model's own figures; ``None`` where it has none."""
+    try:
+        scores = model.score(request, [option.text for option in question.options])
+    except FeatureNotAvailable:
+        return None
+    return Choice.of(question.options, scores) if scores else None
 
 
 def _values_of(
