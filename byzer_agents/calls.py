@@ -180,7 +180,7 @@ class _Call(Generic[T]):
         looping = _LOOP.search(reply.text[-1000:]) is not None
         if not looping:
             raise self._cut(reply, ": raise max_length, or ask for less")
-        if self._contract.distinct and (resumption := self._without_repetition(reply.text)):
+        if resumption := self._without_repetition(reply.text):
             self.kind, self.request = "rollback", replace(self.request, resume=resumption)
             return
         if self._whole >= self._contract.max_attempts:
@@ -192,7 +192,7 @@ class _Call(Generic[T]):
 
     def _without_repetition(self, text: str) -> Resumption | None:
         root = scan_beginning(text)
-        found = repetition(root) if root is not None else None
+        found = repetition(root, lists=self._contract.distinct) if root is not None else None
         if found is None:
             return None
         failure = ValidationFailed(self._contract.name, [found], text)

@@ -18,7 +18,12 @@ class _Constraint(BaseModel):
 
 
 class JsonConstraint(_Constraint):
-    """The text is one JSON value of a schema, written compactly (no white space)."""
+    """The text is one JSON value of a schema, on one line, with a space behind commas and colons.
+
+    That is how Python's ``json.dumps`` writes, and how models have mostly seen JSON written on one
+    line. Without the spaces, small models choose worse: of 60 questions of BFCL,
+    Qwen2.5-Coder-1.5B answered 55 rightly with them and 52 without, because it invents fewer
+    optional arguments (``tests/benchmarks/bfcl.py``)."""
 
     type: Literal["json"] = "json"
     schema_text: str
@@ -93,10 +98,10 @@ class ToolCallConstraint(_Constraint):
     """The text is a call of one of the tools, or several, or, where allowed, a plain answer.
 
     ======================  ======================================================
-    ``max_calls == 1``      ``{"name":"…","arguments":{…}}``
-    ``max_calls > 1``       ``[{"name":"…","arguments":{…}},…]``
-    ``allow_answer``        ``{"answer":"…"}`` as well
-    ``max_calls == 0``      ``{"answer":"…"}`` only
+    ``max_calls == 1``      ``{"name": "…", "arguments": {…}}``
+    ``max_calls > 1``       ``[{"name": "…", "arguments": {…}}, …]``
+    ``allow_answer``        ``{"answer": "…"}`` as well
+    ``max_calls == 0``      ``{"answer": "…"}`` only
     ``reasoning``           ``<think>…</think>`` before it
     ======================  ======================================================
 

@@ -12,6 +12,8 @@ from typing import Any
 
 from structured.json_schema import RULES, JsonSchema, pointed, resolved
 
+_MAX_DEFAULT = 60
+"""Characters of a default that is shown."""
 _MAX_DEPTH = 24
 _MAX_PARTS = 2000
 """Limits on what is written out: a schema of hostile size ends in ``…``."""
@@ -32,6 +34,8 @@ _BOUNDS = (
 
 def describe(schema: JsonSchema | bool, *, descriptions: bool = True) -> str:
     """The shape of a schema's values, with descriptions and bounds as comments.
+
+    Optional members are marked, and their defaults shown: ``"unit"?: "km" | "mi" = "km"``.
 
     A recursive part is named, and shown once: ``Tree = {"left": Tree | null}``.
     """
@@ -106,6 +110,7 @@ class _Describer:
         for name, child in properties.items():
             optional = "" if isinstance(required, list) and name in required else "?"
             member = f"{_json(name)}{optional}: {self.text(child, depth + 1, within)}"
+            member += _default(child) if optional else ""
             if comment := self._comment(child):
                 member, commented = f"{member}  // {comment}", True
             members.append(member)
@@ -157,6 +162,13 @@ class _Describer:
         if isinstance(rules := schema.get(RULES), list):
             parts += map(str, rules)
         return "; ".join(filter(None, parts))
+
+
+def _default(schema: Any) -> str:
+    """What stands for a member that is left out, where it says more than that it is not there."""
+    value = schema.get("default") if isinstance(schema, dict) else None
+    text = "" if value in (None, "", [], {}) else _json(value)
+    return f" = {text}" if 0 < len(text) <= _MAX_DEFAULT else ""
 
 
 def _either(options: Iterable[str]) -> str:

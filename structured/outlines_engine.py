@@ -351,9 +351,17 @@ def _of_schema(constraint: JsonConstraint) -> tuple[str, Audit]:
 
     plain = plain_schema(constraint, ABILITIES)
     try:
-        return build_regex_from_schema(plain.text, ""), plain.audit
+        regex = build_regex_from_schema(plain.text, _GAP)
     except (ValueError, RecursionError, MemoryError) as error:
         raise _refusal(error) from None
+    regex = _SEPARATOR.sub(lambda found: f"{found[1] or found[2]} ", regex)
+    return regex.replace(_GAP, ""), plain.audit
+
+
+_GAP = "\uf8ff"
+"""Where outlines would let white space through. It takes one pattern for all such places, and only
+those behind a comma and a colon are to have a space; this character of nobody's marks them."""
+_SEPARATOR = re.compile(f"{_GAP}([,:]){_GAP}?|([,:]){_GAP}")
 
 
 def _refusal(error: BaseException) -> ConstraintError:

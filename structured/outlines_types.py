@@ -43,7 +43,8 @@ def is_term(type_: object) -> bool:
 def contract_of_term(term: Any) -> OutputSchema[Any]:
     """The contract of a term: of a JSON value for ``JsonSchema``, else of a text.
 
-    JSON is written compactly whatever the term's ``whitespace_pattern``, and read with any.
+    JSON is written with one space behind each comma and colon, whatever the term's
+    ``whitespace_pattern``, and read with any.
 
     Raises:
         SchemaError: A term that holds something else than terms.
@@ -167,7 +168,11 @@ class _Rules:
             case "Sequence":
                 return f"({' '.join(self.expression(part) for part in term.terms)})"
             case "JsonSchema":
-                options = {"whitespace_flexible": False}
+                options = {
+                    "whitespace_flexible": False,
+                    "item_separator": ", ",
+                    "key_separator": ": ",
+                }
                 schema = json.loads(term.schema) | {"x-guidance": options}
                 return self._named(f"%json {json.dumps(schema)}")
             case "CFG":

@@ -210,15 +210,13 @@ class OutputSchema(Generic[T]):
             raise SchemaError(f"cannot write {shorten(value)} as JSON: {error}") from None
 
     def dump_json(self, value: T) -> str:
-        """``value`` as compact JSON text, as a model would have written it.
+        """``value`` as JSON text, as a model would have written it.
 
         Raises:
             SchemaError: The value cannot be written as JSON.
         """
         try:
-            text = json.dumps(
-                self.as_input(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False
-            )
+            text = json.dumps(self.as_input(value), ensure_ascii=False, allow_nan=False)
         except ValueError as error:
             raise SchemaError(f"cannot write {shorten(value)} as JSON: {error}") from None
         return text.replace("\x7f", "\\u007f")  # as grammars spell it

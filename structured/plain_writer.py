@@ -146,16 +146,21 @@ class Writer:
         if self.abilities.doubles and any(map(_is_large, values)):
             self._leave("enum", "const", reason="numbers beyond 2**53 are not kept")
             return self._anything()
-        if self.abilities.escapes_names or not any(isinstance(v, (dict, list)) for v in values):
+        if not any(isinstance(value, (dict, list)) for value in values):
             return {"enum": values}
         return _one_of([self._spelled(value) for value in values])
 
     def _spelled(self, value: Any) -> JsonSchema:
-        """The schema of one value, with its members' names escaped."""
+        """The schema of one value; inside an ``enum``, engines write their own separators."""
         if not value or not isinstance(value, (dict, list)):
             return {"enum": [value]}
         if isinstance(value, list):
-            return {"type": "array", "prefixItems": [self._spelled(item) for item in value]}
+            end: JsonSchema = {"items": False, "minItems": len(value)}
+            return {
+                "type": "array",
+                "prefixItems": [self._spelled(item) for item in value],
+                **(end if self.abilities.open_tuples else {}),
+            }
         return {
             "type": "object",
             "properties": {self._name(name): self._spelled(item) for name, item in value.items()},

@@ -21,7 +21,7 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,6 +71,9 @@ class Remedy:
         return min((r.offset for r in (*self.first, *self.in_turn)), default=0)
 
 
+_NAME_TWICE = "repeated_name"
+
+
 def location_of(path: str) -> tuple[str | int, ...]:
     """The location that a JSON path stands for: ``json_path``'s inverse.
 
@@ -100,18 +103,27 @@ def remedies(text: str, root: Node, violations: Iterable[Violation]) -> list[Rem
     return [_remedy(text, root, violation) for violation in violations]
 
 
-def repetition(root: Node) -> Violation | None:
-    """Of a text that was cut: the innermost list under way that holds equal items, as a violation.
+def repetition(root: Node, *, lists: bool) -> Violation | None:
+    """Of a text that was cut: the innermost part under way that repeats itself, as a violation.
 
-    For contracts some of whose lists must not: a model that repeats itself there would go on.
+    That is an object with a name twice, or a list with equal items: a model that writes those
+    would go on doing so.
+
+    Args:
+        root: The text, scanned.
+        lists: Whether lists count, too: for contracts some of whose lists must not repeat.
     """
     node: Node | None = root
     steps: list[str | int] = []
     found = None
     while node is not None and not node.complete and node.kind in ("object", "array"):
-        items = [item for item in node.items if item.complete]
-        if node.kind == "array" and len({_canonical(item.data()) for item in items}) < len(items):
-            found = Violation(json_path(steps), "items that differ", "equal ones", "uniqueItems")
+        if node.kind == "object":
+            if len({key.value for key in node.keys}) < len(node.keys):
+                found = Violation(json_path(steps), "names that differ", "one twice", _NAME_TWICE)
+        elif lists:
+            items = [_canonical(item.data()) for item in node.items if item.complete]
+            if len(set(items)) < len(items):
+                found = Violation(json_path(steps), "items that differ", "equal", "uniqueItems")
         last = len(node.items) - 1
         if last < 0:
             break
@@ -125,12 +137,15 @@ def _remedy(text: str, root: Node, violation: Violation) -> Remedy:
     node, key, path = found.node, found.key, violation.path
     if key is not None and _is_about_key(violation, found):
         return Remedy(path, _usable(_at(text, key)))
-    if violation.kind == "uniqueItems" and found.within is not None and not key:
-        return Remedy(path, _first_repeated(text, found.within), _usable(_at(text, node)))
+    if violation.kind == _NAME_TWICE:
+        return Remedy(path, _first_repeated(text, node, node.keys))
+    if violation.kind == "uniqueItems" and (within := found.within) is not None and not key:
+        first = _first_repeated(text, within, within.items)
+        return Remedy(path, first, _usable(_at(text, node)))
     if node.kind == "object":
         return Remedy(path, _lacking(text, node, violation), _whole(text, node))
     if node.kind == "array":
-        first = (*_first_repeated(text, node), *_lacking(text, node, violation))
+        first = (*_first_repeated(text, node, node.items), *_lacking(text, node, violation))
         return Remedy(path, first, _whole(text, node))
     return Remedy(path, _usable(_at(text, node), *([_at(text, key)] if key else [])))
 
@@ -175,11 +190,11 @@ def _lacking(text: str, node: Node, violation: Violation) -> tuple[Rollback, ...
     return (Rollback(node.end - 1, (text[node.end - 1],)),)
 
 
-def _first_repeated(text: str, array: Node) -> tuple[Rollback, ...]:
-    """The first item that equals one before it; all of those are avoided in its place."""
+def _first_repeated(text: str, within: Node, items: Sequence[Node]) -> tuple[Rollback, ...]:
+    """The first item (or name) that equals one before it; all of those are avoided there."""
     seen: dict[str, str] = {}
-    before = array.start
-    for item in array.items:
+    before = within.start
+    for i, item in enumerate(items):
         if item.end is None:
             break
         written, same = text[item.start : item.end], _canonical(item.data())
@@ -188,7 +203,9 @@ def _first_repeated(text: str, array: Node) -> tuple[Rollback, ...]:
             comma = text[before : item.start]
             avoid = tuple(comma + other for other in [written, *others][:_MAX_AVOIDED])
             return (Rollback(before, avoid),)
-        seen[same], before = written, item.end
+        if i == len(within.items) or (end := within.items[i].end) is None:
+            break
+        seen[same], before = written, end
     return ()
 
 

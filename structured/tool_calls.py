@@ -52,12 +52,12 @@ def lark_of_tool_calls(constraint: ToolCallConstraint, rule: Callable[[str], str
     return "\n".join([*start, f"reply: {' | '.join(choices)}", *rules])
 
 
-_ANSWER_BEGIN = '{"answer":'
+_ANSWER_BEGIN = '{"answer": '
 
 
 def _many(constraint: ToolCallConstraint, rules: list[str]) -> str:
     more = f"{{{constraint.min_calls - 1},{constraint.max_calls - 1}}}"
-    rules.append(f'calls: "[" call ("," call){more} "]"')
+    rules.append(f'calls: "[" call (", " call){more} "]"')
     return "calls"
 
 
@@ -70,7 +70,8 @@ def _call_rules(constraint: ToolCallConstraint, rule: Callable[[str], str]) -> I
         if arguments is None:
             arguments = rule_of[tool.parameters_text] = f"args_{i}"
             yield f"{arguments}: {rule(tool.parameters_text)}"
-        yield f'call_{i}: {literal(f"""{{"name":{name},"arguments":""")} {arguments} {literal("}")}'
+        begin, end = literal(f'{{"name": {name}, "arguments": '), literal("}")
+        yield f"call_{i}: {begin} {arguments} {end}"
 
 
 def _thought_rules(reasoning: Reasoning) -> Iterator[str]:

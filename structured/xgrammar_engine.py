@@ -287,7 +287,7 @@ def _of_schema(plain: PlainSchema) -> xgrammar.Grammar:
     # In patterns: lowering writes \\x{2028}, xgrammar reads \\u{2028}.
     text = plain.text.replace("\\\\x{", "\\\\u{")
     return xgrammar.Grammar.from_json_schema(
-        text, any_whitespace=False, separators=(",", ":"), strict_mode=False
+        text, any_whitespace=False, separators=(", ", ": "), strict_mode=False
     )
 
 

@@ -53,8 +53,8 @@ class JsonText(Codec):
     """Any value, as JSON inside a string."""
 
     def encode(self, value: Any, context: Context) -> Any:
-        """As compact JSON."""
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        """As JSON."""
+        return json.dumps(value, ensure_ascii=False)
 
     def decode(self, value: Any, context: Context) -> Any:
         """Parsed; text that is no JSON is taken for what it says."""

@@ -125,8 +125,8 @@ class Emitter:
             text, number = self._string, self._terminal(_NUMBER)
             self.lines += [
                 f'{name}: {text} | {number} | "true" | "false" | "null" | {name}o | {name}a',
-                f'{name}o: "{{" ({text} ":" {name} ("," {text} ":" {name})*)? "}}"',
-                f'{name}a: "[" ({name} ("," {name})*)? "]"',
+                f'{name}o: "{{" ({text} ": " {name} (", " {text} ": " {name})*)? "}}"',
+                f'{name}a: "[" ({name} (", " {name})*)? "]"',
             ]
         return self._shared["any"] + {"": "", "object": "o", "array": "a"}[type_]
 
@@ -175,8 +175,8 @@ class Emitter:
         if rest is not None:
             low = max(0, items.least - len(first))
             high = None if items.most is None else items.most - len(first)
-            comma = "" if first else '"," '
-            tail = _repeated(f'("," {self._names[rest]})', low, high)
+            comma = "" if first else '", " '
+            tail = _repeated(f'(", " {self._names[rest]})', low, high)
             if not first and high != 0:
                 more = _repeated(
                     f"({comma}{self._names[rest]})",
@@ -188,7 +188,7 @@ class Emitter:
         # Each element may end the array, once enough are there: nested from the last to the first.
         inside = tail
         for i in range(len(first) - 1, -1, -1):
-            comma = '"," ' if i else ""
+            comma = '", " ' if i else ""
             step = f"{comma}{self._names[first[i]]} {inside}".strip()
             if i % 16 == 15:  # keeps what nests in one rule shallow
                 rule = f"{name}x{i}"
@@ -200,11 +200,11 @@ class Emitter:
     def _pair(self, member: Member) -> str:
         # Two lexemes: of `"a":` in one, the lexer would hold that it is longer than any string, and
         # so forget the branch of a union in which `"a"` is just some name.
-        return f'{quoted(canonical(member.name))} ":" {self._names[member.value]}'
+        return f'{quoted(canonical(member.name))} ": " {self._names[member.value]}'
 
     def _other_pairs(self, fields: Fields) -> list[str]:
         return [
-            f'{self._keys(keys, fields.known)} ":" {self._names[value]}'
+            f'{self._keys(keys, fields.known)} ": " {self._names[value]}'
             for keys, value in fields.others
         ]
 
@@ -233,7 +233,7 @@ class Emitter:
             pair = self._share(" | ".join(others), "m") if len(others) > 1 else others[0]
             high = None if fields.most is None else fields.most - required
             low = max(0, fields.least - required)
-            more = f'("," {pair})'
+            more = f'(", " {pair})'
             if not members:
                 tail = _repeated(more, max(0, low - 1), None if high is None else max(0, high - 1))
                 inside = f"{pair} {tail}" if low else f"({pair} {tail})?"
@@ -247,7 +247,7 @@ class Emitter:
         lead = next((i for i, m in enumerate(members) if m.required), len(members))
         pairs = [self._pair(member) for member in members]
         after = [
-            f'"," {pair}' if member.required else f'("," {pair})?'
+            f'", " {pair}' if member.required else f'(", " {pair})?'
             for pair, member in zip(pairs, members, strict=True)
         ]
         if lead == 0:
@@ -255,7 +255,7 @@ class Emitter:
             return
         # Of the optional members in front, any may be the first that is there.
         tail = " ".join([*after[lead + 1 :], more])
-        behind = [f'"," {pairs[lead]} {tail}' if lead < len(members) else tail]
+        behind = [f'", " {pairs[lead]} {tail}' if lead < len(members) else tail]
         for i in range(lead - 1, -1, -1):
             rule = f"{name}b{i}"
             self.lines.append(f"{rule}: {behind[-1]}")
@@ -266,7 +266,7 @@ class Emitter:
         else:
             if others:
                 pair = self._share(" | ".join(others), "m") if len(others) > 1 else others[0]
-                starts.append(f'{pair} ("," {pair})*')
+                starts.append(f'{pair} (", " {pair})*')
             starts.append('""')
         self.lines.append(f'{name}: "{{" {name}s "}}"')
         self.lines.append(f"{name}s: " + " | ".join(starts))
@@ -293,14 +293,14 @@ class Emitter:
         self.lines += [
             f'{name}: "{{" {name}f::0x0 "}}"',
             f'{name}f::_: ""{when(end)} | {name}m::_{when(more)}',
-            f'{name}r::_: ""{when(end)} | "," {name}m::_{when(more)}',
+            f'{name}r::_: ""{when(end)} | ", " {name}m::_{when(more)}',
             f"{name}m::_: " + "\n  | ".join(alternatives),
         ]
         if table.counted:
             # Behind a member that counts, and is not counted yet. (A rule that is only another
             # one with a changed parameter is not to be had: llguidance 1.9 forgets the change.)
             end, more = table.end(uncounted=1), table.more(bool(others), uncounted=1)
-            step = f'"," {name}m::incr({COUNTER})'
+            step = f'", " {name}m::incr({COUNTER})'
             self.lines.append(f'{name}c::_: ""{when(end)} | {step}{when(more)}')
 
 

@@ -31,7 +31,7 @@ class Nothing:
 
 @dataclass(frozen=True, slots=True)
 class Literals:
-    """Some values, as compact JSON texts."""
+    """Some values, as JSON texts."""
 
     texts: tuple[str, ...]
 

@@ -56,12 +56,12 @@ PLAIN_INTEGER = Scalar('{"type":"integer"}')
 
 
 def canonical(value: Any) -> str:
-    """A value as compact JSON, as grammars spell it."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    """A value as JSON, as grammars spell it."""
+    text = json.dumps(value, ensure_ascii=False)
     try:
         text.encode()
     except UnicodeEncodeError:  # half of a surrogate pair: JSON can only write it escaped
-        return json.dumps(value, separators=(",", ":"))
+        return json.dumps(value)
     return text.replace("\x7f", "\\u007f")
 
 

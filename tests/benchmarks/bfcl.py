@@ -5,6 +5,8 @@ BFCL's own AST checker judges. For each case, one after the other:
 
 * ``ours``: our prompt under our tool-call grammar, as ``chat_oai(tools=…)`` sends it;
 * ``json_schema``: the same prompt under llama.cpp's grammar for the equal JSON Schema;
+* ``text``: the same prompt and no grammar, read as generously as our reader reads (a fenced block
+  is looked into);
 * ``tools``: llama.cpp's own tool calling, ``tool_choice`` auto, the model's own template.
 
 Of ``tools`` a second figure is printed: its text read as generously as our reader reads, where
@@ -24,6 +26,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +56,7 @@ SAMPLES = {
 }
 """Categories, and which of their cases, shuffled together by ``SEED``. Prompts are tuned on
 ``dev`` alone."""
-VARIANTS = ("ours", "json_schema", "tools")
+VARIANTS = ("ours", "json_schema", "text", "tools")
 
 
 class Described:
@@ -66,7 +69,7 @@ class Described:
 
 
 class Bench:
-    """One model, asked in three ways."""
+    """One model, asked in four ways."""
 
     def __init__(self, path: Path, parallel: int) -> None:
         options = LlamaCppOptions(n_parallel=parallel, max_model_len=4096 * parallel, n_threads=2)
@@ -81,6 +84,7 @@ class Bench:
         ways: dict[str, Callable[[bfcl.Case, ToolCallConstraint], tuple[Any, Any]]] = {
             "ours": self._ours,
             "json_schema": self._json_schema,
+            "text": self._text,
             "tools": self._tools,
         }
         calls, text = ways[variant](case, constraint)
@@ -112,6 +116,10 @@ class Bench:
 
     def _ours(self, case: bfcl.Case, constraint: ToolCallConstraint) -> tuple[Any, str]:
         text = self.model.generate(self._request(case, constraint)).text
+        return _calls(text, constraint), text
+
+    def _text(self, case: bfcl.Case, constraint: ToolCallConstraint) -> tuple[Any, str]:
+        text = self.model.generate(replace(self._request(case, constraint), constraint=None)).text
         return _calls(text, constraint), text
 
     def _json_schema(self, case: bfcl.Case, constraint: ToolCallConstraint) -> tuple[Any, str]:

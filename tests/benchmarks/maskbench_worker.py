@@ -65,7 +65,7 @@ def _quickstart_tokenizer() -> str:
 
 def compact(value: Any) -> str:
     """A value as the toolkit writes it."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(value, ensure_ascii=False)
 
 
 @dataclass
@@ -176,7 +176,11 @@ class BareJudge(Judge):
 
         from structured.llguidance_engine import LLGuidanceMatcher, _Lexer
 
-        options = {"whitespace_flexible": False}
+        options = {
+            "whitespace_flexible": False,
+            "item_separator": ", ",
+            "key_separator": ": ",
+        }
         grammar = LLMatcher.grammar_from_json_schema(schema_text, defaults=options)
         matcher = LLMatcher(self._tokenizer, grammar, log_level=0)
         if matcher.is_error():

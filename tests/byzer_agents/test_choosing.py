@@ -50,7 +50,7 @@ class Scores(ScriptedModel):
         (Annotated[Literal["é", 'q"'], "note"], {'"é"': "é", '"q\\""': 'q"'}),
         (Choices("yes", "no"), {"yes": "yes", "no": "no"}),
         ({"enum": ["x", 2]}, {'"x"': "x", "2": 2}),
-        (["a", ["b"], {"c": 1.5}], {'"a"': "a", '["b"]': ["b"], '{"c":1.5}': {"c": 1.5}}),
+        (["a", ["b"], {"c": 1.5}], {'"a"': "a", '["b"]': ["b"], '{"c": 1.5}': {"c": 1.5}}),
         ((Colour.RED, None), {'"red"': Colour.RED, "null": None}),
     ],
 )

@@ -57,17 +57,17 @@ def own(*replies):
 
 
 def test_the_rejected_value_alone_is_written_anew():
-    with own('{"label":"a b c","number":3}', '{"label":"a b c","number":4}') as model:
+    with own('{"label": "a b c", "number": 3}', '{"label": "a b c", "number": 4}') as model:
         assert extract(Even, "text", model=model) == Even(label="a b c", number=4)
     first, second = model.requests
     assert first.resume is None
-    assert second.resume == Resumption('{"label":"a b c","number":', ("3",))
+    assert second.resume == Resumption('{"label": "a b c", "number": ', ("3",))
     assert second.messages == first.messages
     assert second.constraint == first.constraint
 
 
 def test_what_was_rejected_there_adds_up():
-    replies = [f'{{"label":"a","number":{n}}}' for n in (1, 3, 5, 6)]
+    replies = [f'{{"label": "a", "number": {n}}}' for n in (1, 3, 5, 6)]
     with own(*replies) as model:
         assert extract(Even, "text", model=model).number == 6
     assert [r.avoid for r in resumptions(model)[1:]] == [("1",), ("1", "3"), ("1", "3", "5")]
@@ -75,42 +75,42 @@ def test_what_was_rejected_there_adds_up():
 
 def test_the_longest_good_prefix_is_kept():
     Listed = list[Even]
-    good = '{"label":"a","number":2}'
+    good = '{"label": "a", "number": 2}'
     with own(
-        f'[{good},{{"label":"b","number":1}},{{"label":"c","number":3}}]',
-        f'[{good},{{"label":"b","number":8}},{{"label":"c","number":3}}]',
-        f'[{good},{{"label":"b","number":8}},{{"label":"c","number":4}}]',
+        f'[{good}, {{"label": "b", "number": 1}}, {{"label": "c", "number": 3}}]',
+        f'[{good}, {{"label": "b", "number": 8}}, {{"label": "c", "number": 3}}]',
+        f'[{good}, {{"label": "b", "number": 8}}, {{"label": "c", "number": 4}}]',
     ) as model:
         assert [item.number for item in extract(Listed, "text", model=model)] == [2, 8, 4]
     assert [r.text for r in resumptions(model)[1:]] == [
-        f'[{good},{{"label":"b","number":',
-        f'[{good},{{"label":"b","number":8}},{{"label":"c","number":',
+        f'[{good}, {{"label": "b", "number": ',
+        f'[{good}, {{"label": "b", "number": 8}}, {{"label": "c", "number": ',
     ]
 
 
 def test_a_rule_across_fields_goes_one_field_further_back_each_time():
     with own(
-        '{"start":5,"end":3,"note":"n"}',
-        '{"start":5,"end":3,"note":"m"}',
-        '{"start":5,"end":4,"note":"m"}',
-        '{"start":1,"end":4,"note":"m"}',
+        '{"start": 5, "end": 3, "note": "n"}',
+        '{"start": 5, "end": 3, "note": "m"}',
+        '{"start": 5, "end": 4, "note": "m"}',
+        '{"start": 1, "end": 4, "note": "m"}',
     ) as model:
         assert extract(Span, "text", model=model) == Span(start=1, end=4, note="m")
     assert resumptions(model)[1:] == [
-        Resumption('{"start":5,"end":3,"note":', ('"n"',)),
-        Resumption('{"start":5,"end":', ("3",)),
-        Resumption('{"start":', ("5",)),
+        Resumption('{"start": 5, "end": 3, "note": ', ('"n"',)),
+        Resumption('{"start": 5, "end": ', ("3",)),
+        Resumption('{"start": ', ("5",)),
     ]
 
 
 def test_items_that_repeat_are_told_apart_from_all_before_them():
-    with own('["a","b","a","c"]', '["a","b","d","b"]', '["a","b","d"]') as model:
+    with own('["a", "b", "a", "c"]', '["a", "b", "d", "b"]', '["a", "b", "d"]') as model:
         assert extract(Annotated[list[str], AfterValidator(unique)], "text", model=model) == [
             *("a", "b", "d")
         ]
     assert resumptions(model)[1:] == [
-        Resumption('["a","b"', (',"a"', ',"b"')),
-        Resumption('["a","b","d"', (',"b"', ',"d"', ',"a"')),
+        Resumption('["a", "b"', (', "a"', ', "b"')),
+        Resumption('["a", "b", "d"', (', "b"', ', "d"', ', "a"')),
     ]
 
 
@@ -120,14 +120,26 @@ def test_a_loop_in_a_list_whose_items_must_differ_is_left():
             reply = super().generate(request)
             return reply if reply.text.endswith("]") else replace(reply, finish_reason="length")
 
-    loop = '["a","b",' + '"b",' * 20
-    with Cut(loop, '["a","b","c"]', resumes=True) as model:
+    loop = '["a", "b", ' + '"b", ' * 20
+    with Cut(loop, '["a", "b", "c"]', resumes=True) as model:
         assert extract(set[str], "text", model=model) == {"a", "b", "c"}
-    assert model.requests[1].resume == Resumption('["a","b"', (',"b"', ',"a"'))
+    assert model.requests[1].resume == Resumption('["a", "b"', (', "b"', ', "a"'))
     with Cut(loop, '["b"]', resumes=True) as model:
         assert extract(list[str], "text", model=model) == ["b"]  # there they may be equal
     assert model.requests[1].resume is None
     assert model.requests[1].params.repetition_penalty > 1
+
+
+def test_a_loop_of_names_is_left():
+    class Cut(ScriptedModel):
+        def generate(self, request):
+            reply = super().generate(request)
+            return reply if reply.text.endswith("}") else replace(reply, finish_reason="length")
+
+    loop = '{"a": 1, "b": 2' + ', "a": 1, "b": 2' * 20
+    with Cut(loop, '{"a": 1, "b": 2}', resumes=True) as model:
+        assert extract(dict[str, int], "text", model=model) == {"a": 1, "b": 2}
+    assert model.requests[1].resume == Resumption('{"a": 1, "b": 2', (', "a"', ', "b"'))
 
 
 def test_arguments_of_tools_are_repaired_too():
@@ -137,11 +149,13 @@ def test_arguments_of_tools_are_repaired_too():
         """Book a room."""
         return f"{room}: {nights}"
 
-    replies = [f'{{"name":"book","arguments":{{"room":"blue","nights":{n}}}}}' for n in (90, 3)]
+    replies = [
+        f'{{"name": "book", "arguments": {{"room": "blue", "nights": {n}}}}}' for n in (90, 3)
+    ]
     with own(*replies) as model:
         [response] = ByzerLLM().chat_oai("Book it.", [book], execute_tool=True, model=model)
     assert response.values == ["blue: 3"]
-    kept = '{"name":"book","arguments":{"room":"blue","nights":'
+    kept = '{"name": "book", "arguments": {"room": "blue", "nights": '
     assert model.requests[1].resume == Resumption(kept, ("90",))
 
 
@@ -153,27 +167,27 @@ def few(number: int) -> int:
 
 def test_unique_items_of_a_json_schema():
     schema = {"type": "array", "items": {"type": "integer"}, "uniqueItems": True}
-    with own("[1,2,1]", "[1,2,3]") as model:
+    with own("[1, 2, 1]", "[1, 2, 3]") as model:
         assert extract(schema, "text", model=model) == [1, 2, 3]
-    assert model.requests[1].resume == Resumption("[1,2", (",1", ",2"))
+    assert model.requests[1].resume == Resumption("[1, 2", (", 1", ", 2"))
 
 
 def test_attempts_say_how_they_came_and_what_they_cost():
     with (
-        own('{"label":"a b c","number":3}', '{"label":"a b c","number":5}') as model,
+        own('{"label": "a b c", "number": 3}', '{"label": "a b c", "number": 5}') as model,
         pytest.raises(OutputInvalid, match="after one attempt and 1 repair;") as caught,
     ):
         extract(Even, "text", model=model, max_attempts=1, repairs=1)
     first, second = caught.value.attempts
     assert (first.kind, second.kind) == ("first", "rollback")
-    assert second.text == '{"label":"a b c","number":5}'
-    assert (first.usage.output_tokens, second.usage.output_tokens) == (3, 1)  # only what is new
-    assert caught.value.usage.output_tokens == 4
+    assert second.text == '{"label": "a b c", "number": 5}'
+    assert (first.usage.output_tokens, second.usage.output_tokens) == (6, 1)  # only what is new
+    assert caught.value.usage.output_tokens == 7
 
 
 def test_after_the_rollbacks_it_is_asked_again_and_may_be_rolled_back_again():
-    replies = [f'{{"label":"a","number":{n}}}' for n in (1, 3)]
-    others = [f'{{"label":"b","number":{n}}}' for n in (5, 7)]
+    replies = [f'{{"label": "a", "number": {n}}}' for n in (1, 3)]
+    others = [f'{{"label": "b", "number": {n}}}' for n in (5, 7)]
     with own(*replies, *others) as model, pytest.raises(OutputInvalid) as caught:
         extract(Even, "text", model=model, max_attempts=2, repairs=1)
     kinds = [attempt.kind for attempt in caught.value.attempts]
@@ -187,38 +201,40 @@ def test_after_the_rollbacks_it_is_asked_again_and_may_be_rolled_back_again():
 def test_nothing_is_tried_twice_at_one_place():
     """Also when another reply comes to the same place."""
     with own(
-        '{"label":"a","number":1}',
-        '{"label":"a","number":3}',
-        '{"label":"a","number":1}',  # asked anew, it writes the same
-        '{"label":"a","number":2}',
+        '{"label": "a", "number": 1}',
+        '{"label": "a", "number": 3}',
+        '{"label": "a", "number": 1}',  # asked anew, it writes the same
+        '{"label": "a", "number": 2}',
     ) as model:
         extract(Even, "text", model=model, repairs=1)
-    assert model.requests[3].resume == Resumption('{"label":"a","number":', ("1", "3"))
+    assert model.requests[3].resume == Resumption('{"label": "a", "number": ', ("1", "3"))
 
 
 def test_a_model_that_writes_what_it_is_kept_from_is_not_sent_there_again():
     class Stubborn(ScriptedModel):
         def _next(self, request):
             self.requests.append(request)
-            return '{"label":"a","number":1}'
+            return '{"label": "a", "number": 1}'
 
     model = Stubborn(resumes=True)
     with pytest.raises(OutputInvalid):
         extract(Even, "text", model=model, max_attempts=1)
     assert [r and (r.text, r.avoid) for r in resumptions(model)] == [
         None,
-        ('{"label":"a","number":', ("1",)),
-        ('{"label":"a",', ('"number"',)),
+        ('{"label": "a", "number": ', ("1",)),
+        ('{"label": "a", ', ('"number"',)),
     ]
 
 
 def test_where_nothing_can_follow_the_next_place_is_tried():
     refused = ConstraintError("nothing can follow")
-    with own('{"start":5,"end":3,"note":"n"}', refused, '{"start":5,"end":6,"note":""}') as model:
+    with own(
+        '{"start": 5, "end": 3, "note": "n"}', refused, '{"start": 5, "end": 6, "note": ""}'
+    ) as model:
         assert extract(Span, "text", model=model).end == 6
     assert [r.text for r in resumptions(model)[1:]] == [
-        '{"start":5,"end":3,"note":',
-        '{"start":5,"end":',
+        '{"start": 5, "end": 3, "note": ',
+        '{"start": 5, "end": ',
     ]
 
 
@@ -228,7 +244,7 @@ def test_a_constraint_error_of_the_first_request_is_raised():
 
 
 def test_a_model_that_cannot_resume_is_asked_again():
-    with ScriptedModel('{"label":"","number":1}', '{"label":"","number":2}') as model:
+    with ScriptedModel('{"label": "", "number": 1}', '{"label": "", "number": 2}') as model:
         extract(Even, "text", model=model)
     assert resumptions(model) == [None, None]
     assert "1 is odd" in model.requests[1].messages[-1].content
@@ -236,7 +252,7 @@ def test_a_model_that_cannot_resume_is_asked_again():
 
 def test_a_provider_is_asked_again_with_the_broken_rules_only():
     meta = ModelMeta("scripted", 8192, model_deploy_type="saas")
-    replies = '{"label":"","number":1}', '{"label":"","number":2}'
+    replies = '{"label": "", "number": 1}', '{"label": "", "number": 2}'
     with ScriptedModel(*replies, meta=meta, resumes=True) as model:
         extract(Even, "text", model=model)
     again = model.requests[1]
@@ -254,26 +270,26 @@ def test_a_model_that_ignores_resume_loses_nothing():
             return super().generate(replace(request, resume=None))
 
     with Ignores(
-        '{"label":"a","number":1}', '{"label":"b","number":3}', '{"label":"","number":4}'
+        '{"label": "a", "number": 1}', '{"label": "b", "number": 3}', '{"label": "", "number": 4}'
     ) as model:
         assert extract(Even, "text", model=model).number == 4
     assert model.asked == [False, True, False]
 
 
 def test_a_reply_that_is_no_json_is_asked_for_again():
-    with own("none", '{"label":"","number":2}') as model:
+    with own("none", '{"label": "", "number": 2}') as model:
         extract(Even, "text", model=model)
     assert resumptions(model) == [None, None]
 
 
 def test_async_twin_does_the_same():
-    with own('{"label":"a","number":3}', '{"label":"a","number":4}') as model:
+    with own('{"label": "a", "number": 3}', '{"label": "a", "number": 4}') as model:
         assert asyncio.run(aextract(Even, "text", model=model)).number == 4
-    assert model.requests[1].resume == Resumption('{"label":"a","number":', ("3",))
+    assert model.requests[1].resume == Resumption('{"label": "a", "number": ', ("3",))
 
 
 def test_the_typed_reply_carries_its_attempts():
-    replies = '{"label":"a","number":3}', '{"label":"a","number":4}'
+    replies = '{"label": "a", "number": 3}', '{"label": "a", "number": 4}'
     with own(*replies) as model:
         plan = Plan(model, ModelSetup(), GenerationParams())
         steps = extraction_steps(plan, OutputSchema.of(Even), "text", "")
@@ -283,7 +299,7 @@ def test_the_typed_reply_carries_its_attempts():
             steps.send(model.generate(request))
     typed = stop.value.value
     assert (typed.kind, [attempt.kind for attempt in typed.attempts]) == ("rollback", ["first"])
-    assert typed.usage.output_tokens == 2
+    assert typed.usage.output_tokens == 5
 
 
 def test_text_types_are_asked_again():
@@ -296,10 +312,12 @@ def test_text_types_are_asked_again():
 
 def test_a_script_that_does_not_go_on_as_asked_fails():
     with pytest.raises(AssertionError, match="is to begin with"):
-        extract(Even, "text", model=own('{"label":"a","number":3}', '{"label":"b","number":4}'))
+        extract(
+            Even, "text", model=own('{"label": "a", "number": 3}', '{"label": "b", "number": 4}')
+        )
     with pytest.raises(AssertionError, match="is to be avoided"):
-        extract(Even, "text", model=own(*['{"label":"a","number":3}'] * 2))
-    with own('{"label":"a","number":3}', '{"label":"a","number":34}') as model:
+        extract(Even, "text", model=own(*['{"label": "a", "number": 3}'] * 2))
+    with own('{"label": "a", "number": 3}', '{"label": "a", "number": 34}') as model:
         assert extract(Even, "text", model=model).number == 34
 
 
@@ -361,7 +379,7 @@ class TestOnTheQuickstartModel:
         assert reply.value.age != 42
         [first] = reply.attempts
         assert (first.kind, reply.kind) == ("first", "rollback")
-        kept = '{"name":"Bob","age":'
+        kept = '{"name": "Bob", "age": '
         assert first.text.startswith(f"{kept}42,")
         assert reply.reply.text.startswith(kept)
         # Only what comes after it is generated: an age, a city.
@@ -392,9 +410,9 @@ class TestOnTheQuickstartModel:
 
     def test_a_rule_across_fields(self, llm):
         reply = reply_of(llm, Period, "1918, 1914")
-        assert reply.attempts[0].text == '{"start":1918,"end":1914}'
+        assert reply.attempts[0].text == '{"start": 1918, "end": 1914}'
         assert reply.value.start < reply.value.end
-        assert reply.reply.text.startswith('{"start":')
+        assert reply.reply.text.startswith('{"start": ')
         assert reply.reply.usage.output_tokens < reply.attempts[0].usage.output_tokens
 
     def test_where_no_value_is_good(self, llm):
@@ -418,6 +436,6 @@ class TestOnTheQuickstartModel:
         text = ", ".join(["red, blue"] * 5)
         reply = drive(plan.model, extraction_steps(plan, schema, text, ""))
         assert {"red", "blue"} <= reply.value
-        assert reply.attempts[0].text.startswith('["red","blue","red","blue",')
+        assert reply.attempts[0].text.startswith('["red", "blue", "red", "blue",')
         assert reply.kind == "rollback"
-        assert reply.reply.text.startswith('["red","blue"')
+        assert reply.reply.text.startswith('["red", "blue"')

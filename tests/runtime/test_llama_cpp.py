@@ -100,7 +100,7 @@ def test_what_llama_would_not_write_by_itself_is_steered(model: LlamaCppModel):
 
 
 def test_what_is_avoided_does_not_come(model: LlamaCppModel):
-    begun = '{"name":"Bob","colour":'
+    begun = '{"name": "Bob", "colour": '
     for avoid, left in (
         (('"red"',), {"redder", "blue"}),
         (('"red"', '"blue"'), {"redder"}),
@@ -125,7 +125,7 @@ def test_one_after_the_other_is_avoided(model: LlamaCppModel):
 
 def test_a_word_is_not_merely_lengthened(model: LlamaCppModel):
     """Where "red" was rejected, "redd" is no answer."""
-    name = JsonConstraint(schema_text='{"type":"string","maxLength":12}')
+    name = JsonConstraint(schema_text='{"type": "string", "maxLength": 12}')
     request = ask("Name one colour, as JSON text.", constraint=name)
     first = model.generate(request).text
     other = model.generate(replace(request, resume=Resumption("", (first,)))).text
@@ -134,10 +134,10 @@ def test_a_word_is_not_merely_lengthened(model: LlamaCppModel):
 
 
 def test_stops_and_log_probabilities(model: LlamaCppModel):
-    reply = model.generate(ask(BOB, '{"name":"', constraint=PERSON, stop=('r":"', "name")))
-    assert reply.text.endswith('","colou')
+    reply = model.generate(ask(BOB, '{"name": "', constraint=PERSON, stop=('r": "', "name")))
+    assert reply.text.endswith('", "colou')
     reply = model.generate(
-        ask(BOB, '{"name":"Bob","colour":', '"red"', constraint=PERSON, logprobs=2)
+        ask(BOB, '{"name": "Bob", "colour": ', '"red"', constraint=PERSON, logprobs=2)
     )
     assert len(reply.logprobs) >= reply.usage.output_tokens
     assert all(token.logprob <= 0 and len(token.top) == 2 for token in reply.logprobs)

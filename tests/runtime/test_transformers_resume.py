@@ -103,10 +103,10 @@ def test_a_reply_goes_on_from_any_place_as_it_would_have(model):
 
 
 def test_the_first_delta_is_the_beginning(plain):
-    deltas = list(plain.stream(resumed(go_on("x", constraint=RECORD), '{"name":"')))
-    assert deltas[0].text.startswith('{"name":"')
+    deltas = list(plain.stream(resumed(go_on("x", constraint=RECORD), '{"name": "')))
+    assert deltas[0].text.startswith('{"name": "')
     assert deltas[0].finish_reason is None
-    assert "".join(delta.text for delta in deltas).count('{"name":"') == 1
+    assert "".join(delta.text for delta in deltas).count('{"name": "') == 1
     assert deltas[-1].finish_reason == "stop"
 
 
@@ -148,7 +148,7 @@ def test_too_long_with_its_beginning(plain):
 @pytest.mark.parametrize("seed", range(6))
 def test_what_is_avoided_does_not_come(model, seed):
     request = go_on(f"{seed}", constraint=RECORD, temperature=3.0, top_p=1.0, seed=seed)
-    begun = '{"name":"a","sizes":[],"kind":'
+    begun = '{"name": "a", "sizes": [], "kind": '
     kinds = {
         json.loads(model.generate(resumed(request, begun, *avoid)).text)["kind"]
         for avoid in (('"red"',), ('"red"', '"blue"'))
@@ -180,15 +180,15 @@ def logprobs_after(model, ids: list[int]):
 
 def test_log_probabilities_of_what_leads_away(plain):
     request = go_on("x", constraint=RECORD, logprobs=2, max_output_tokens=80)
-    reply = plain.generate(resumed(request, '{"name":"a","sizes":[],"kind":', '"blue"'))
+    reply = plain.generate(resumed(request, '{"name": "a", "sizes": [], "kind": ', '"blue"'))
     spelled = "".join(token.token for token in reply.logprobs)
     assert spelled in reply.text
-    assert spelled.startswith(':"red')
+    assert spelled.startswith(' "red')
     assert all(len(token.top) == 2 for token in reply.logprobs)
 
 
 def test_rows_that_go_on_beside_others(plain):
-    begun = '{"name":"a","sizes":[1,2],"kind":'
+    begun = '{"name": "a", "sizes": [1, 2], "kind": '
     requests = [
         resumed(go_on("x", constraint=RECORD), begun, '"red"'),
         go_on("free", max_output_tokens=30),

@@ -67,7 +67,7 @@ def constraint_of(case):
 
 def written(case, calls):
     reply = calls if "parallel" in case.category else calls[0]
-    return json.dumps(reply, separators=(",", ":"), ensure_ascii=False)
+    return json.dumps(reply, ensure_ascii=False)
 
 
 def takes(grammar, text):

@@ -141,6 +141,21 @@ def test_schemas_of_any_make(schema: Any, expected: str):
     assert describe(schema) == expected
 
 
+def test_what_an_optional_member_is_by_default():
+    class Trip(BaseModel):
+        to: str
+        unit: Literal["km", "mi"] = "km"
+        stops: int = 0
+        tags: list[str] = []  # says no more than that it may be left out
+        note: str | None = None
+        letter: str = "x" * 100  # nor does so long a text
+
+    assert describe(OutputSchema.of(Trip).json_schema) == (
+        '{"to": string, "unit"?: "km" | "mi" = "km", "stops"?: integer = 0, '
+        '"tags"?: string[], "note"?: string | null, "letter"?: string}'
+    )
+
+
 def test_a_definition_that_is_used_twice_is_shown_twice():
     class Both(BaseModel):
         home: Plain

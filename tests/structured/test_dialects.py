@@ -218,7 +218,7 @@ def test_azure_enforces_no_bounds_and_says_so():
         ("$['$defs'].Address.properties.number", "maximum"),
     }
     with pytest.raises(ValidationFailed, match="at least 1 character"):
-        schema.read('{"name":"","born":null,"homes":null,"tags":null,"rating":null}')
+        schema.read('{"name": "", "born": null, "homes": null, "tags": null, "rating": null}')
 
 
 def test_anthropic_may_leave_out_but_knows_no_free_keys():
@@ -226,7 +226,7 @@ def test_anthropic_may_leave_out_but_knows_no_free_keys():
     assert schema.json_schema["required"] == ["name"]
     pair = schema.json_schema["properties"]["tags"]["items"]
     assert pair["properties"] == {"key": {"type": "string"}, "value": {"type": "number"}}
-    assert schema.read('{"name":"A","tags":[{"key":"a","value":1}]}').tags == {"a": 1}
+    assert schema.read('{"name": "A", "tags": [{"key": "a", "value": 1}]}').tags == {"a": 1}
     one = of("anthropic", Annotated[list[int], Field(min_length=1)])
     assert one.json_schema["properties"]["value"]["minItems"] == 1
     two = of("anthropic", Annotated[list[int], Field(min_length=2)])
@@ -335,7 +335,7 @@ FiniteNumber = Annotated[float, Field(allow_inf_nan=False)]
         (int, 3, {"value": 3}),
         (list[int], [1, 2], {"value": [1, 2]}),
         (str | None, None, {"value": None}),
-        (Any, {"a": [1]}, {"value": '{"a":[1]}'}),
+        (Any, {"a": [1]}, {"value": '{"a": [1]}'}),
         (dict[str, Any], {"a": 1}, {"value": [{"key": "a", "value": "1"}]}),
         (tuple[int, str], [1, "a"], {"item_1": 1, "item_2": "a"}),
         (tuple[int, ...], [1, 2], {"value": [1, 2]}),
@@ -409,8 +409,8 @@ def test_gemini_has_recursion_only_in_what_may_be_left_out():
     schema = of("gemini", Chain)
     assert [f.keyword for f in schema.audit.by("validator")] == ["$ref"]
     chain = Chain(next=Chain(next=None))
-    assert schema.encode(chain.model_dump()) == {"next": '{"next":null}'}
-    assert schema.read('{"next":"{\\"next\\":null}"}') == chain
+    assert schema.encode(chain.model_dump()) == {"next": '{"next": null}'}
+    assert schema.read('{"next": "{\\"next\\":null}"}') == chain
 
 
 def test_null_is_told_from_what_is_missing():
@@ -526,7 +526,7 @@ def test_a_text_type_is_a_string_to_a_provider(type_: Any, reply: Any, value: st
         assert accepts(schema.plain, reply)
         assert schema.read(json.dumps(reply)) == value
         with pytest.raises(ValidationFailed):
-            schema.read('{"value":"1234"}')
+            schema.read('{"value": "1234"}')
 
 
 # --- JSON Schemas -----------------------------------------------------------------------------
@@ -638,7 +638,7 @@ def test_a_reply_that_is_no_json_is_refused(reply: Any):
         of("openai", Person).read(reply)
 
 
-@pytest.mark.parametrize("reply", ["3", "[3]", '{"value":3,"x":"a"}', '{"a":{"b":[]}}'])
+@pytest.mark.parametrize("reply", ["3", "[3]", '{"value": 3, "x": "a"}', '{"a": {"b": []}}'])
 @pytest.mark.parametrize(
     "type_", [Person, Open, dict[str, int], tuple[int, str], Cat | Dog, Tree, list[Tree] | None]
 )
@@ -648,7 +648,7 @@ def test_a_reply_in_another_form_is_refused_by_the_contract(reply: str, type_: A
 
 
 def test_json_text_that_is_no_json_is_what_it_says():
-    assert of("openai", Any).read('{"value":"plain words"}') == "plain words"
+    assert of("openai", Any).read('{"value": "plain words"}') == "plain words"
 
 
 def test_unknown_dialects_are_refused():

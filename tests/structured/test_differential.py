@@ -25,7 +25,7 @@ def constraint_of(schema: Any) -> JsonConstraint:
 
 def written(schema: Any, value: Any) -> bool:
     """Whether the grammar lets the value's compact text through."""
-    data = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    data = json.dumps(value, ensure_ascii=False).encode()
     matcher = ENGINE.compile(constraint_of(schema), BYTES).matcher()
     return matcher.accept(list(data)) == len(data) and matcher.accepting
 

@@ -87,12 +87,12 @@ def test_where_a_text_may_end_or_go_on_the_end_token_is_one_of_the_choices():
 def test_tokens_are_taken_back():
     matcher = begin(OutputSchema.of(list[int]).constraint)
     start = allowed(matcher)
-    matcher.accept(list(b"[12,3]"))
+    matcher.accept(list(b"[12, 3]"))
     assert matcher.finished
     matcher.rollback(2)
     assert not matcher.accepting
     assert matcher.accept(list(b"45]")) == 3
-    matcher.rollback(7)
+    matcher.rollback(8)
     assert allowed(matcher) == start
     with pytest.raises(ConstraintError):
         matcher.rollback(1)
@@ -109,7 +109,7 @@ def test_what_is_without_a_choice_is_forced():
     class Person(BaseModel):
         name: str
 
-    assert bytes(begin(OutputSchema.of(Person).constraint).forced()) == b'{"name":"'
+    assert bytes(begin(OutputSchema.of(Person).constraint).forced()) == b'{"name": "'
 
 
 def test_a_copy_goes_its_own_way():
@@ -302,13 +302,13 @@ TOOLS = (
 @pytest.mark.parametrize("allow_answer", [True, False])
 def test_a_tool_call_names_one_tool_and_has_its_arguments(allow_answer: bool):
     constraint = ToolCallConstraint(tools=TOOLS, allow_answer=allow_answer)
-    assert takes(constraint, '{"name":"搜索","arguments":{"at":"here"}}')
-    assert takes(constraint, '{"name":"say \\"hi\\"\\n","arguments":{"at":12}}')
-    assert not takes(constraint, '{"name":"搜索","arguments":{"at":12}}')
-    assert not takes(constraint, '{"name":"say \\"hi\\"\\n","arguments":{"at":"here"}}')
-    assert not takes(constraint, '{"name":"other","arguments":{}}')
-    assert takes(constraint, '{"answer":"no tool fits, 好的"}') is allow_answer
-    assert not takes(constraint, '{"answer":""}')
+    assert takes(constraint, '{"name": "搜索", "arguments": {"at": "here"}}')
+    assert takes(constraint, '{"name": "say \\"hi\\"\\n", "arguments": {"at": 12}}')
+    assert not takes(constraint, '{"name": "搜索", "arguments": {"at": 12}}')
+    assert not takes(constraint, '{"name": "say \\"hi\\"\\n", "arguments": {"at": "here"}}')
+    assert not takes(constraint, '{"name": "other", "arguments": {}}')
+    assert takes(constraint, '{"answer": "no tool fits, 好的"}') is allow_answer
+    assert not takes(constraint, '{"answer": ""}')
     for seed in range(10):
         reply = json.loads(sample(constraint, seed))
         assert "answer" in reply if allow_answer and "name" not in reply else "arguments" in reply
@@ -316,7 +316,7 @@ def test_a_tool_call_names_one_tool_and_has_its_arguments(allow_answer: bool):
 
 def test_of_one_tool_everything_but_its_arguments_is_forced():
     constraint = ToolCallConstraint(tools=TOOLS[:1], allow_answer=False)
-    assert bytes(begin(constraint).forced()).decode() == '{"name":"搜索","arguments":{"at":"'
+    assert bytes(begin(constraint).forced()).decode() == '{"name": "搜索", "arguments": {"at": "'
 
 
 # --- relaxations ----------------------------------------------------------------------------
@@ -389,24 +389,24 @@ def test_each_tools_relaxations_are_reported():
         ({"type": "integer", "multipleOf": 2**31}, ["0", str(2**31)]),
         (
             {"patternProperties": {"(?!x)": {"type": "null"}}, "additionalProperties": False},
-            ['{"a":null}'],
+            ['{"a": null}'],
         ),
         (
             {"patternProperties": {"^a": {"type": "integer"}, "b$": {"minimum": 1}}},
-            ['{"ab":1}', '{"a":0,"b":1}'],
+            ['{"ab": 1}', '{"a": 0, "b": 1}'],
         ),
         (
             {"properties": {"a": {}, "b": {}}, "minProperties": 2},
-            ['{"a":1,"b":2}', '{"a":1,"c":2}'],
+            ['{"a": 1, "b": 2}', '{"a": 1, "c": 2}'],
         ),
-        ({"propertyNames": {"enum": ["a b", "c.d"]}}, ['{"c.d":1,"a b":2}', "{}", "3"]),
+        ({"propertyNames": {"enum": ["a b", "c.d"]}}, ['{"c.d": 1, "a b": 2}', "{}", "3"]),
         (
             {"propertyNames": {"minLength": 2}, "additionalProperties": {"type": "null"}},
-            ['{"日本":null}'],
+            ['{"日本": null}'],
         ),
         (
             {"$defs": {"n": {"pattern": "^[a-z]$"}}, "propertyNames": {"$ref": "#/$defs/n"}},
-            ['{"a":1}'],
+            ['{"a": 1}'],
         ),
     ],
 )
@@ -420,12 +420,15 @@ def test_what_meets_the_schema_meets_the_relaxed_grammar(schema: Any, texts: lis
 @pytest.mark.parametrize(
     ("schema", "text"),
     [
-        ({"propertyNames": {"enum": ["a b", "c.d"]}}, '{"cxd":1}'),
-        ({"propertyNames": {"minLength": 2}}, '{"a":1}'),
-        ({"propertyNames": {"pattern": "^a"}, "additionalProperties": {"type": "null"}}, '{"a":1}'),
+        ({"propertyNames": {"enum": ["a b", "c.d"]}}, '{"cxd": 1}'),
+        ({"propertyNames": {"minLength": 2}}, '{"a": 1}'),
+        (
+            {"propertyNames": {"pattern": "^a"}, "additionalProperties": {"type": "null"}},
+            '{"a": 1}',
+        ),
         (
             {"properties": {"a": {}, "b": {}}, "maxProperties": 1, "additionalProperties": False},
-            '{"a":1,"b":1}',
+            '{"a": 1, "b": 1}',
         ),
         ({"type": "string", "format": "date", "pattern": "^2"}, '"1999-01-01"'),
     ],
@@ -525,8 +528,8 @@ def test_a_value_that_would_have_to_be_infinitely_deep_is_refused():
         LarkConstraint(grammar="start: start"),
         LarkConstraint(grammar="start: <|no_such_token|>"),
         *(JsonConstraint(schema_text=text) for text in ("", "{", "[]", "3", '"x"', "null", "NaN")),
-        *(JsonConstraint(schema_text=text) for text in ("false", '{"a":NaN}')),
-        JsonConstraint(schema_text='{"$ref":"https://example.com/x"}'),
+        *(JsonConstraint(schema_text=text) for text in ("false", '{"a": NaN}')),
+        JsonConstraint(schema_text='{"$ref": "https://example.com/x"}'),
         JsonConstraint(schema_text='{"not":' * 3000 + "{}" + "}" * 3000),
         ToolCallConstraint(tools=(ToolSpec(name="t", parameters_text="{"),)),
         ToolCallConstraint(tools=(ToolSpec(name="t", parameters_text="false"),)),
@@ -544,7 +547,7 @@ def test_what_has_no_grammar_is_refused_and_never_a_crash(constraint: Constraint
 
 
 def test_any_json_is_a_schema_without_rules():
-    assert takes(JsonConstraint(schema_text="true"), '{"a":[1]}')
+    assert takes(JsonConstraint(schema_text="true"), '{"a": [1]}')
     assert takes(JsonConstraint(schema_text="{}"), "null")
     assert not takes(JsonConstraint(schema_text="{}"), "nil")
 

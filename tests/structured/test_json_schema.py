@@ -40,7 +40,7 @@ from .strategies import ENGINE, refused_at
 
 def takes(type_: Any, value: object) -> bool:
     """Whether the grammar of a type lets a value through, given as JSON data."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(value, ensure_ascii=False)
     return not refused_at(OutputSchema.of(type_).constraint, text)
 
 

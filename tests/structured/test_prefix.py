@@ -193,8 +193,28 @@ def test_a_cut_text_rolls_back_within_what_is_complete():
     ],
 )
 def test_repetition_in_the_list_under_way(text, path):
-    found = repetition(scan_beginning(text))
+    found = repetition(scan_beginning(text), lists=True)
     assert (found and found.path) == path
+    assert repetition(scan_beginning(text), lists=False) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "kept", "avoid"),
+    [
+        ('{"a": 1, "b": 2, "a": 3, "b', "$", '{"a": 1, "b": 2', (', "a"', ', "b"')),
+        ('{"x": {"a": {}, "a"', "$.x", '{"x": {"a": {}', (', "a"',)),
+        ('[{"a": 1, "a": 2}, {"a": 1', None, "", ()),
+        ('{"a": 1, "b', None, "", ()),
+    ],
+)
+def test_repeated_names_in_the_object_under_way(text, path, kept, avoid):
+    root = scan_beginning(text)
+    found = repetition(root, lists=False)
+    assert (found and found.path) == path
+    if found:
+        [remedy] = remedies(text, root, [found])
+        [rollback] = remedy.first
+        assert (text[: rollback.offset], rollback.avoid) == (kept, avoid)
 
 
 class Strict(BaseModel):
@@ -219,7 +239,7 @@ class Strict(BaseModel):
 )
 def test_what_is_kept_is_good_and_what_is_avoided_stands_there(numbers, by_name):
     value = {"numbers": numbers, "by_name": by_name}
-    text = json.dumps(value, separators=(",", ":"))
+    text = json.dumps(value)
     bad = [
         f"$.by_name{json_path([name])[1:]}.name"
         for name in by_name

@@ -73,7 +73,7 @@ def test_a_call_that_the_grammar_lets_through_can_be_made(call: Call, seed: int)
     parameters = json.dumps(tool.parameters)
     spec = ToolSpec(name="工具", parameters_text=parameters)
     text = drawn(ToolCallConstraint(tools=(spec,), allow_answer=False), seed)
-    written = text.removeprefix('{"name":"工具","arguments":').removesuffix("}")
+    written = text.removeprefix('{"name": "工具", "arguments": ').removesuffix("}")
     assert refused_at(JsonConstraint(schema_text=parameters), written) == ""
     arguments = json.loads(written)
     assume("inf" not in repr(arguments))

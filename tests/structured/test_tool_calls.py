@@ -46,9 +46,9 @@ def spec(name, **properties):
 WEATHER = spec("get_weather", city={"type": "string"})
 ADD = spec("add", a={"type": "integer"}, b={"type": "integer"})
 TOOLS = (WEATHER, ADD)
-ROME = '{"name":"get_weather","arguments":{"city":"Rome"}}'
-SUM = '{"name":"add","arguments":{"a":1,"b":2}}'
-NO = '{"answer":"no"}'
+ROME = '{"name": "get_weather", "arguments": {"city": "Rome"}}'
+SUM = '{"name": "add", "arguments": {"a": 1, "b": 2}}'
+NO = '{"answer": "no"}'
 
 
 def tools(**options):
@@ -79,13 +79,20 @@ def refused(text, constraint):
         ({"max_calls": 0}, [NO], [ROME, "[]"]),
         (
             {"max_calls": 3},
-            [f"[{ROME}]", f"[{ROME},{SUM}]", f"[{SUM},{SUM},{SUM}]", NO],
-            [ROME, "[]", f"[{NO}]", f"[{SUM},{SUM},{SUM},{SUM}]", f"[{ROME},]", f"[{ROME}{SUM}]"],
+            [f"[{ROME}]", f"[{ROME}, {SUM}]", f"[{SUM}, {SUM}, {SUM}]", NO],
+            [
+                ROME,
+                "[]",
+                f"[{NO}]",
+                f"[{SUM}, {SUM}, {SUM}, {SUM}]",
+                f"[{ROME},]",
+                f"[{ROME}{SUM}]",
+            ],
         ),
         (
             {"min_calls": 2, "max_calls": 2, "allow_answer": False},
-            [f"[{ROME},{SUM}]"],
-            [f"[{ROME}]", f"[{SUM},{SUM},{SUM}]", NO],
+            [f"[{ROME}, {SUM}]"],
+            [f"[{ROME}]", f"[{SUM}, {SUM}, {SUM}]", NO],
         ),
     ],
 )
@@ -112,7 +119,7 @@ def _is_json(text):
 def test_one_tool_and_no_answer_is_a_forced_call():
     constraint = ToolCallConstraint(tools=(WEATHER,), allow_answer=False)
     forced = bytes(ENGINE.compile(constraint, BYTES).matcher().forced()).decode()
-    assert forced == '{"name":"get_weather","arguments":{"city":"'
+    assert forced == '{"name": "get_weather", "arguments": {"city": "'
 
 
 @pytest.mark.parametrize(
@@ -174,7 +181,7 @@ def test_required_reasoning_comes_first():
 
 def test_optional_reasoning_may_be_left_out():
     constraint = tools(reasoning=Reasoning(required=False), max_calls=2)
-    for text in (f"[{ROME}]", f"<think>x</think>[{ROME},{SUM}]", f"<think>x</think>{NO}"):
+    for text in (f"[{ROME}]", f"<think>x</think>[{ROME}, {SUM}]", f"<think>x</think>{NO}"):
         assert takes(constraint, text), text
         read_tool_reply(text, constraint)
 
@@ -223,7 +230,7 @@ def test_missing_reasoning_is_told():
         f"```json\n{ROME}\n```",
         f"[{ROME}]",
         f"<think>not asked for</think>{ROME}",
-        '{"name":"get_weather","arguments":"{\\"city\\":\\"Rome\\"}"}',
+        '{"name": "get_weather", "arguments": "{\\"city\\":\\"Rome\\"}"}',
         f'{{"tool_calls":[{{"type":"function","function":{ROME}}}]}}',
         f'{{"function":{ROME}}}',
     ],
@@ -238,7 +245,7 @@ def test_one_call_where_a_list_is_asked_for():
 
 
 def test_each_call_knows_where_it_stands():
-    reply = read_tool_reply(f"[{ROME},{SUM}]", tools(max_calls=4))
+    reply = read_tool_reply(f"[{ROME}, {SUM}]", tools(max_calls=4))
     assert [call.path for call in reply.calls] == ["$[0]", "$[1]"]
     reply = read_tool_reply(f'{{"tool_calls":[{{"function":{SUM}}}]}}', tools())
     assert [call.path for call in reply.calls] == ["$.tool_calls[0].function"]
@@ -250,14 +257,14 @@ def test_an_answer():
 
 
 def test_a_tool_that_does_not_exist_is_named_with_the_nearest():
-    found, message = refused('{"name":"get_wether","arguments":{}}', tools())
+    found, message = refused('{"name": "get_wether", "arguments": {}}', tools())
     assert found == [("$.name", "unknown_tool")]
     assert "one of get_weather, add (nearest: get_weather), got 'get_wether'" in message
 
 
 def test_of_many_tools_only_some_are_listed():
     many = ToolCallConstraint(tools=tuple(spec(f"tool_{i}") for i in range(100)))
-    _, message = refused('{"name":"tool_1000","arguments":{}}', many)
+    _, message = refused('{"name": "tool_1000", "arguments": {}}', many)
     assert "tool_29 and 70 more (nearest: tool_100" not in message
     assert "tool_29 and 70 more (nearest: tool_" in message
 
@@ -270,14 +277,14 @@ def test_of_many_tools_only_some_are_listed():
         ("[" * 100_000, {}, [("$", "json_invalid")]),
         ("7", {}, [("$", "object_type")]),
         ("[]", {}, [("$", "call_count")]),
-        (f"[{ROME},{SUM}]", {}, [("$", "call_count")]),
-        (f"[{ROME},{SUM}]", {"min_calls": 3, "max_calls": 4}, [("$", "call_count")]),
+        (f"[{ROME}, {SUM}]", {}, [("$", "call_count")]),
+        (f"[{ROME}, {SUM}]", {"min_calls": 3, "max_calls": 4}, [("$", "call_count")]),
         (ROME, {"max_calls": 0}, [("$", "call_count")]),
         ("<think>for ever", {"reasoning": Reasoning()}, [("$", "reasoning_unfinished")]),
-        ('{"name":"add"}', {}, [("$.arguments", "object_type")]),
-        ('{"name":"add","arguments":"{"}', {}, [("$.arguments", "object_type")]),
-        ('{"name":["add"],"arguments":{}}', {}, [("$.name", "unknown_tool")]),
-        ('{"tool_calls":{}}', {}, [("$.tool_calls", "list_type")]),
+        ('{"name": "add"}', {}, [("$.arguments", "object_type")]),
+        ('{"name": "add", "arguments": "{"}', {}, [("$.arguments", "object_type")]),
+        ('{"name": ["add"], "arguments": {}}', {}, [("$.name", "unknown_tool")]),
+        ('{"tool_calls": {}}', {}, [("$.tool_calls", "list_type")]),
         (
             f'[{ROME},{{"name":"x","arguments":{{}}}},3]',
             {"max_calls": 4},
@@ -329,8 +336,8 @@ def test_references_of_each_tool_stay_its_own():
 
     constraint = ToolCallConstraint(tools=(tree("integer"), tree("boolean")))
     as_schema = JsonConstraint(schema_text=json.dumps(tool_call_schema(constraint)))
-    good = '{"name":"tree_integer","arguments":{"leaf":1,"child":{"leaf":2}}}'
-    bad = '{"name":"tree_boolean","arguments":{"leaf":true,"child":{"leaf":2}}}'
+    good = '{"name": "tree_integer", "arguments": {"leaf": 1, "child": {"leaf": 2}}}'
+    bad = '{"name": "tree_boolean", "arguments": {"leaf": true, "child": {"leaf": 2}}}'
     for one in (constraint, as_schema):
         assert takes(one, good)
         assert not takes(one, bad)
@@ -340,7 +347,7 @@ def test_the_grammar_is_a_plain_constraint():
     """What is sent to a server that knows nothing of tools says the same."""
     constraint = tools(max_calls=2, reasoning=Reasoning(required=False))
     plain = LarkConstraint(grammar=to_lark(constraint).text)
-    for text in (f"[{ROME},{SUM}]", f"<think>hm</think>{NO}"):
+    for text in (f"[{ROME}, {SUM}]", f"<think>hm</think>{NO}"):
         assert takes(plain, text)
     assert not takes(plain, SUM)
 
@@ -357,6 +364,6 @@ def test_a_hundred_tools_compile_quickly():
     )
     constraint = ToolCallConstraint(tools=many, max_calls=4)
     started = time.perf_counter()
-    assert takes(constraint, '[{"name":"tool_99","arguments":{"a":"x99","b":[1.5]}}]')
+    assert takes(constraint, '[{"name": "tool_99", "arguments": {"a": "x99", "b": [1.5]}}]')
     assert time.perf_counter() - started < 2
-    assert not takes(constraint, '[{"name":"tool_99","arguments":{"a":"x98","b":[1.5]}}]')
+    assert not takes(constraint, '[{"name": "tool_99", "arguments": {"a": "x98", "b": [1.5]}}]')

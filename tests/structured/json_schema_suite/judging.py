@@ -114,5 +114,5 @@ def unsatisfiable(error: ConstraintError) -> bool:
 
 def text_of(value: Any) -> str:
     """A value as grammars spell it."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(value, ensure_ascii=False)
     return text.replace("\x7f", "\\u007f")
