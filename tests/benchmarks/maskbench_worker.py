@@ -164,7 +164,7 @@ class BareJudge(Judge):
     """llguidance alone, its grammars from its own compiler."""
 
     def __init__(self, tokenizer: str) -> None:
-        from structured.llguidance_engine import _build_tokenizer
+        from structured.engines.llguidance_engine import _build_tokenizer
 
         self.vocabulary, self.encoder = vocabulary_of(tokenizer)
         self._tokenizer = _build_tokenizer(self.vocabulary)
@@ -174,7 +174,7 @@ class BareJudge(Judge):
         """A matcher at the beginning."""
         from llguidance import LLMatcher
 
-        from structured.llguidance_engine import LLGuidanceMatcher, _Lexer
+        from structured.engines.llguidance_engine import LLGuidanceMatcher, _Lexer
 
         options = {
             "whitespace_flexible": False,

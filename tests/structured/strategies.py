@@ -41,7 +41,7 @@ from pydantic import (
 
 from structured import Choices, Constraint, Regex, Vocabulary
 from structured import Text as Lines
-from structured.llguidance_engine import LLGuidanceEngine
+from structured.engines.llguidance_engine import LLGuidanceEngine
 
 ENGINE = LLGuidanceEngine()
 BYTES = Vocabulary.of_bytes()

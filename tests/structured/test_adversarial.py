@@ -7,9 +7,9 @@ import time
 import pytest
 
 from structured import ByzerError, Vocabulary
-from structured.bounded import CompileLimits
 from structured.engine import Engine, Matcher
 from structured.engines import engine
+from structured.engines.bounded import CompileLimits
 
 from . import adversarial
 from .strategies import BYTES

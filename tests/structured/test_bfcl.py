@@ -12,7 +12,7 @@ from structured import (
     read_tool_reply,
     tool_call_schema,
 )
-from structured.llguidance_engine import LLGuidanceEngine
+from structured.engines.llguidance_engine import LLGuidanceEngine
 from tests.benchmarks import bfcl_cases as bfcl
 
 if not bfcl.installed():

@@ -18,10 +18,10 @@ from structured import (
     LarkConstraint,
     RegexConstraint,
 )
-from structured.bounded import BoundedEngine, CompileLimits
-from structured.cost import is_cheap, written_out
 from structured.engine import Vocabulary
 from structured.engines import bare_engine, engine
+from structured.engines.bounded import BoundedEngine, CompileLimits
+from structured.engines.cost import is_cheap, written_out
 from structured.errors import CompilationTooExpensive
 
 from . import adversarial
@@ -221,7 +221,7 @@ def test_threads_may_ask_at_once(dear):
 SCRIPT = """
 import json, os, sys
 from structured import JsonConstraint, Vocabulary
-from structured.bounded import BoundedEngine
+from structured.engines.bounded import BoundedEngine
 from structured.engines import bare_engine
 
 def make():

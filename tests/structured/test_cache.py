@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from structured.cache import GrammarCache
 from structured.constraint import ChoiceConstraint
 from structured.engine import Vocabulary
+from structured.engines.cache import GrammarCache
 from structured.errors import CompilationTooExpensive, ConstraintError
 
 MB = 1024 * 1024
@@ -102,7 +102,7 @@ def test_an_overrun_is_tried_again_later(monkeypatch):
     import time
 
     now = time.monotonic()
-    monkeypatch.setattr("structured.cache.time.monotonic", lambda: now + 1000)
+    monkeypatch.setattr("structured.engines.cache.time.monotonic", lambda: now + 1000)
     assert cache.get(choice("a"), VOCABULARY, lambda: ("fast", 1)) == "fast"
 
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field, PastDate
 
 from structured import ConstraintError, JsonConstraint, OutputSchema, SchemaError, ValidationFailed
 from structured.describe import describe
-from structured.lark import to_lark
+from structured.engines.lark import to_lark
 
 from .strategies import CASES, Case
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import strategies as st
 
 from structured import ConstraintError, JsonConstraint, Vocabulary, sample
-from structured.llguidance_engine import LLGuidanceEngine
+from structured.engines.llguidance_engine import LLGuidanceEngine
 from structured.validation import schema_validator
 from tests.structured.schema_strategies import a_change, a_schema, a_value
 

@@ -21,8 +21,8 @@ from structured import (
     Vocabulary,
     sample,
 )
-from structured.lark import to_lark
-from structured.llguidance_engine import LLGuidanceEngine
+from structured.engines.lark import to_lark
+from structured.engines.llguidance_engine import LLGuidanceEngine
 
 from .strategies import BYTES, ENGINE, refused_at
 

@@ -23,9 +23,9 @@ from structured import (
 from structured.constraint import Reasoning
 from structured.engine import Engine
 from structured.engines import DEFAULT, ENGINES, bare_engine, engine
+from structured.engines.quoted_patterns import in_json_text
+from structured.engines.spelling import spelling
 from structured.errors import EngineNotInstalled, UnknownEngine
-from structured.quoted_patterns import in_json_text
-from structured.spelling import spelling
 
 from .strategies import BYTES
 

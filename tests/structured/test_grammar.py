@@ -19,9 +19,9 @@ from structured import (
     Vocabulary,
 )
 from structured.engine import Matcher
+from structured.engines.llguidance_engine import LLGuidanceEngine
 from structured.grammar import Budget, lower
 from structured.grammar.patterns import translated
-from structured.llguidance_engine import LLGuidanceEngine
 
 ENGINE = LLGuidanceEngine()
 BYTES = Vocabulary.of_bytes()

@@ -15,7 +15,7 @@ from structured import (
     RegexConstraint,
     sample,
 )
-from structured.llguidance_engine import LLGuidanceEngine
+from structured.engines.llguidance_engine import LLGuidanceEngine
 
 
 class Tree(BaseModel):

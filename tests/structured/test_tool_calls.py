@@ -26,8 +26,8 @@ from structured import (
     sample,
     tool_call_schema,
 )
-from structured.lark import to_lark
-from structured.llguidance_engine import LLGuidanceEngine
+from structured.engines.lark import to_lark
+from structured.engines.llguidance_engine import LLGuidanceEngine
 
 ENGINE = LLGuidanceEngine()
 BYTES = Vocabulary.of_bytes()

@@ -11,8 +11,8 @@ import pydantic
 import pytest
 
 from structured import OutputSchema, SchemaError, ValidationFailed
-from structured.schema_size import MAX_CHAIN
 from structured.validation import MAX_DEPTH, MAX_VIOLATIONS, schema_validator, violations
+from structured.validation.schema_size import MAX_CHAIN
 
 DRAFT_4 = "http://json-schema.org/draft-04/schema#"
 DRAFT_7 = "http://json-schema.org/draft-07/schema#"

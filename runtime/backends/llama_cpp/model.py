@@ -26,7 +26,7 @@ from runtime.errors import ModelClosed, PromptTooLong
 from runtime.model import ChatModel
 from runtime.store.gguf import read_gguf_metadata
 from structured.engines import engine
-from structured.lark import to_lark
+from structured.engines.lark import to_lark
 
 
 class LlamaCppModel(ChatModel):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from structured import ByzerError, ConstraintError, JsonConstraint, SchemaError, Vocabulary
-from structured.llguidance_engine import LLGuidanceEngine
+from structured.engines.llguidance_engine import LLGuidanceEngine
 from structured.validation import schema_validator
 from tests.structured.json_schema_suite.cases import Group, groups
 

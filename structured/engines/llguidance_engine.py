@@ -11,11 +11,11 @@ from weakref import WeakKeyDictionary
 from llguidance import LLMatcher, LLParserLimits, LLTokenizer, TokenizerWrapper
 
 from structured.audit import Audit
-from structured.cache import BUDGET_MB, GrammarCache
 from structured.constraint import Constraint
 from structured.engine import Matcher, Relaxation, Vocabulary
+from structured.engines.cache import BUDGET_MB, GrammarCache
+from structured.engines.lark import NAME, LarkText, problem_of, refusal, to_lark, told, written
 from structured.errors import ConstraintError
-from structured.lark import NAME, LarkText, problem_of, refusal, to_lark, told, written
 
 
 @dataclass(eq=False)

@@ -1,4 +1,4 @@
-"""Nodes as a schema in the words of one engine: see :mod:`structured.plain_schema`."""
+"""Nodes as a schema in the words of one engine: see :mod:`structured.engines.plain_schema`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from structured.audit import Audit
+from structured.engines.quoted_patterns import in_json_text
 from structured.errors import ConstraintError, json_path
 from structured.grammar import Lowered
 from structured.grammar.nodes import (
@@ -20,7 +21,6 @@ from structured.grammar.nodes import (
     reachable,
 )
 from structured.json_schema import JsonSchema
-from structured.quoted_patterns import in_json_text
 
 _ANY: JsonSchema = {"$ref": "#/$defs/any"}
 _ANY_ARRAY: JsonSchema = {"type": "array", "items": _ANY}

@@ -12,9 +12,9 @@ import json
 from typing import Any
 
 from structured.constraint import JsonConstraint
+from structured.engines.plain_writer import Abilities, PlainSchema, Writer
 from structured.errors import ConstraintError, json_path, shorten
 from structured.grammar import Lowered, Unreachable, lower
-from structured.plain_writer import Abilities, PlainSchema, Writer
 
 __all__ = ["Abilities", "PlainSchema", "plain_schema"]
 

@@ -29,10 +29,10 @@ from structured.constraint import (
     ToolCallConstraint,
 )
 from structured.engine import Relaxation, relaxations
+from structured.engines.guard import guarded
 from structured.errors import ConstraintError, json_path, shorten
 from structured.grammar import Budget, Emitter, KeyOrder, Lowered, Unreachable, lower
 from structured.grammar.matching import byte_tokenizer
-from structured.guard import guarded
 from structured.lark_text import literal, regex_body
 from structured.tool_calls import lark_of_tool_calls
 

@@ -1,4 +1,4 @@
-"""The near end of :mod:`structured.trial`: starts the process, keeps it warm, ends it in time."""
+"""The near end of :mod:`~structured.engines.trial`: starts its process and ends it in time."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from typing import Any
 
 from structured.constraint import Constraint
 from structured.engine import Vocabulary
+from structured.engines.trial import OUT_OF_MEMORY
 from structured.errors import CompilationTooExpensive, ConstraintError
-from structured.trial import OUT_OF_MEMORY
 
 _START_S = 120.0
 """For importing an engine, and for preparing it for a vocabulary; not charged to a constraint."""
@@ -100,12 +100,12 @@ class Supervisor:
 
     def _start(self) -> None:
         self._process = subprocess.Popen(  # noqa: S603 - this interpreter, our own module
-            [sys.executable, "-m", "structured.trial", self._engine],
+            [sys.executable, "-m", "structured.engines.trial", self._engine],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             bufsize=0,
-            cwd=Path(__file__).parents[1],
+            cwd=Path(__file__).parents[2],
         )
         self._buffer, self._vocabulary = b"", None
         self._answer(_START_S)

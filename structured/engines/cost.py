@@ -1,7 +1,7 @@
 """What compiling a constraint may cost, told at a glance: cheap for certain, or not.
 
 A glance costs about as much as parsing the schema (tens of microseconds) and looks only at sizes:
-of what looks dear, a trial says how dear it is (:mod:`structured.bounded`).
+of what looks dear, a trial says how dear it is (:mod:`structured.engines.bounded`).
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from threading import Lock
 
 from structured.constraint import Constraint
-from structured.cost import Cheap, is_cheap
 from structured.engine import Engine
+from structured.engines.cost import Cheap, is_cheap
 from structured.errors import UnknownEngine
 
 DEFAULT = "llguidance"
@@ -24,7 +24,7 @@ def engine(name: str = DEFAULT) -> Engine:
     with _lock:
         if name not in _made:
             bare = bare_engine(name)
-            from structured.bounded import BoundedEngine
+            from structured.engines.bounded import BoundedEngine
 
             _made[name] = BoundedEngine(bare, cheap=_CHEAP.get(name, is_cheap))
         return _made[name]
@@ -42,19 +42,19 @@ def bare_engine(name: str) -> Engine:
 
 
 def _llguidance() -> Engine:
-    from structured.llguidance_engine import LLGuidanceEngine
+    from structured.engines.llguidance_engine import LLGuidanceEngine
 
     return LLGuidanceEngine()
 
 
 def _xgrammar() -> Engine:
-    from structured.xgrammar_engine import XGrammarEngine
+    from structured.engines.xgrammar_engine import XGrammarEngine
 
     return XGrammarEngine()
 
 
 def _outlines() -> Engine:
-    from structured.outlines_engine import OutlinesEngine
+    from structured.engines.outlines_engine import OutlinesEngine
 
     return OutlinesEngine()
 
@@ -75,7 +75,7 @@ def _cheap_for_xgrammar(constraint: Constraint) -> bool:
 
 
 def _cheap_for_outlines(constraint: Constraint) -> bool:
-    from structured.outlines_engine import is_small
+    from structured.engines.outlines_engine import is_small
 
     return is_small(constraint)
 

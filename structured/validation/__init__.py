@@ -9,8 +9,8 @@ from typing import Any
 import pydantic
 
 from structured.errors import Violation, json_path, shorten
-from structured.report import MAX_VIOLATIONS, report
-from structured.schema_check import checked
+from structured.validation.report import MAX_VIOLATIONS, report
+from structured.validation.schema_check import checked
 
 MAX_DEPTH = 200
 """Arrays and objects inside one another; what pydantic's JSON parser takes."""

@@ -4,12 +4,12 @@ A JSON Schema becomes a regular expression (outlines_core's own builder) and tha
 each state of its automaton, the tokens that may follow. Masks are looked up; compiling is what
 costs, and may cost without bound. A Lark grammar is given to llguidance, as outlines itself does.
 
-What outlines_core 0.2 would misread is left out before it sees it, and told
-(:mod:`structured.plain_schema`). In these things it lets through *less* than the schema, whatever
-is done: members come in the schema's order; an object with named members has no others; strings
-have no ``\\u`` escapes, and under ``pattern`` or a length none at all; exponents carry a sign; what
-may be anything is a scalar, or an array or object of scalars. A schema that refers to itself is
-refused.
+What outlines_core 0.2 would misread is left out before it sees it, and told (see
+:mod:`~structured.engines.plain_schema`). In these things it lets through *less* than the schema,
+whatever is done: members come in the schema's order; an object with named members has no others;
+strings have no ``\\u`` escapes, and under ``pattern`` or a length none at all; exponents carry a
+sign; what may be anything is a scalar, or an array or object of scalars. A schema that refers to
+itself is refused.
 
 outlines_core's index forgets, in 0.2.14, how a text that may end goes on (``a(cb)?`` lets no
 ``acb`` through; compare its issue 227). So every expression ends here with a mark that no text
@@ -30,7 +30,6 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from structured.audit import Audit
-from structured.cache import BUDGET_MB, GrammarCache
 from structured.constraint import (
     ChoiceConstraint,
     Constraint,
@@ -39,11 +38,12 @@ from structured.constraint import (
     RegexConstraint,
     ToolCallConstraint,
 )
-from structured.cost import Cheap, is_cheap, written_out
 from structured.engine import Engine, Grammar, Matcher, Relaxation, Vocabulary, relaxations
+from structured.engines.cache import BUDGET_MB, GrammarCache
+from structured.engines.cost import Cheap, is_cheap, written_out
+from structured.engines.plain_schema import Abilities, plain_schema
+from structured.engines.spelling import Spelling, spelling
 from structured.errors import ConstraintError, EngineNotInstalled
-from structured.plain_schema import Abilities, plain_schema
-from structured.spelling import Spelling, spelling
 from structured.tool_calls import tool_call_schema
 
 if TYPE_CHECKING:

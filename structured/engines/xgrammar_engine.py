@@ -1,10 +1,10 @@
 """xgrammar behind the seam of :mod:`structured.engine`.
 
-What xgrammar 0.2 would misread is left out of the schema before it sees it, and told
-(:mod:`structured.plain_schema`). In four things it lets through *less* than the schema, whatever
-is done: members of an object come in the schema's order, those it does not name last; a text under
-``pattern`` has no character that JSON escapes; one under ``minLength`` or ``maxLength`` neither;
-numbers with bounds have no exponent.
+What xgrammar 0.2 would misread is left out of the schema before it sees it, and told (see
+:mod:`~structured.engines.plain_schema`). In four things it lets through *less* than the schema,
+whatever is done: members of an object come in the schema's order, those it does not name last; a
+text under ``pattern`` has no character that JSON escapes; one under ``minLength`` or ``maxLength``
+neither; numbers with bounds have no exponent.
 
 ``import xgrammar`` loads torch and transformers (250 MB); ``pip install 'byzer-agents[xgrammar]'``.
 """
@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from structured.audit import Audit
-from structured.cache import BUDGET_MB, GrammarCache
 from structured.constraint import (
     ChoiceConstraint,
     Constraint,
@@ -31,9 +30,10 @@ from structured.constraint import (
     ToolCallConstraint,
 )
 from structured.engine import Matcher, Relaxation, Vocabulary, relaxations
+from structured.engines.cache import BUDGET_MB, GrammarCache
+from structured.engines.plain_schema import Abilities, PlainSchema, plain_schema
+from structured.engines.spelling import Spelling, spelling
 from structured.errors import ConstraintError, EngineNotInstalled
-from structured.plain_schema import Abilities, PlainSchema, plain_schema
-from structured.spelling import Spelling, spelling
 from structured.tool_calls import tool_call_schema
 
 if TYPE_CHECKING:

@@ -1,9 +1,9 @@
 """Engines whose compilation ends within a bound of time and memory, whatever they are given.
 
-What is cheap at a glance (:mod:`structured.cost`) is compiled at once. The rest is compiled on
-trial first, in a process of its own that is killed at the bound, and only what passed there is
-compiled here: no constraint can hang, fill or crash the worker. At run time, the engine's own
-limits hold (llguidance's ``LLParserLimits``).
+What is cheap at a glance (:mod:`~structured.engines.cost`) is compiled at once. The rest is
+compiled on trial first, in a process of its own that is killed at the bound, and only what passed
+there is compiled here: no constraint can hang, fill or crash the worker. At run time, the engine's
+own limits hold (llguidance's ``LLParserLimits``).
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from structured.audit import Audit
-from structured.cache import GrammarCache
 from structured.constraint import Constraint
-from structured.cost import is_cheap
 from structured.engine import Engine, Grammar, Relaxation, Vocabulary
-from structured.guard import guarded
-from structured.supervisor import Supervisor
+from structured.engines.cache import GrammarCache
+from structured.engines.cost import is_cheap
+from structured.engines.guard import guarded
+from structured.engines.supervisor import Supervisor
 
 _VERDICT_BYTES = 512
 

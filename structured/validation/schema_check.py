@@ -2,7 +2,7 @@
 
 The validator is ``jsonschema-rs``, which compiles a schema in microseconds and knows formats,
 ECMA's regular expressions and big numbers. What it does not take as it stands is mended here:
-patterns (:mod:`structured.ecma`) and references to the drafts' metaschemas.
+patterns (:mod:`structured.validation.ecma`) and references to the drafts' metaschemas.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from structured.ecma import mended, readable
 from structured.errors import SchemaError, json_path, shorten
 from structured.json_schema import JsonSchema, mapped, subschemas
-from structured.schema_size import bounded
+from structured.validation.ecma import mended, readable
+from structured.validation.schema_size import bounded
 
 if TYPE_CHECKING:
     from jsonschema_rs import Registry, ValidationError, Validator

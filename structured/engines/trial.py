@@ -1,7 +1,8 @@
-"""A process of its own in which a constraint is compiled on trial: ``python -m structured.trial``.
+"""A process of its own in which a constraint is compiled on trial.
 
-It is told what to do in lines of JSON, and answers in lines of JSON; nothing is unpickled. It ends
-when its input does, or when a job takes too long, wherever that job hangs.
+``python -m structured.engines.trial ENGINE`` is told what to do in lines of JSON, and answers in
+lines of JSON; nothing is unpickled. It ends when its input does, or when a job takes too long,
+wherever that job hangs.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from pydantic import TypeAdapter
 
 from structured.constraint import Constraint
 from structured.engine import Engine, Vocabulary
+from structured.engines.guard import guarded
 from structured.errors import ConstraintError
-from structured.guard import guarded
 
 _GRACE_S = 2.0
 """How much later than its supervisor the process ends by itself."""
