@@ -71,7 +71,7 @@ def as_written(value: Any, dumped: Any, config: Mapping[str, Any] | None = None)
 def _object(
     value: Any, dumped: Any, fields: Mapping[str, FieldInfo | None], config: Mapping[str, Any]
 ) -> Any:
-    shown = {(info and info.serialization_alias) or name: name for name, info in fields.items()}
+    shown = {_shown_as(name, info): name for name, info in fields.items()}
     excluded = {name for name, info in fields.items() if info is not None and info.exclude}
     expected = {key for key, name in shown.items() if name not in excluded}
     if not isinstance(dumped, dict) or not expected.issubset(dumped):
@@ -93,6 +93,11 @@ def _object(
         if key in dumped:
             written[key] = as_written(item, dumped[key], config)
     return written
+
+
+def _shown_as(name: str, info: FieldInfo | None) -> str:
+    alias = None if info is None else info.serialization_alias
+    return name if alias is None else alias  # which may be empty
 
 
 def _dumped(item: Any, info: FieldInfo | None) -> Any:

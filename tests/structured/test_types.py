@@ -265,6 +265,16 @@ def test_classes_that_need_each_other():
     is_refused(Husband, '{"wife": {"husband": {"wife": 3}}}')
 
 
+class Nameless(BaseModel):
+    secret: int = Field(exclude=True)
+    shown: int = Field(alias="")
+
+
+def test_a_name_may_be_empty():
+    value = Nameless.model_validate({"secret": 1, "": 2})
+    assert is_written(Nameless, value) == '{"secret": 1, "": 2}'
+
+
 class Open(BaseModel):
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, int]
