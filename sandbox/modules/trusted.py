@@ -1,0 +1,352 @@
+"""Which types of the host's the code may hold, and how far.
+
+Importing this imports every module that is offered: it belongs into the process that is forked.
+"""
+
+from __future__ import annotations
+
+import array
+import builtins
+import calendar
+import collections
+import collections.abc
+import csv
+import datetime
+import decimal
+import difflib
+import enum
+import fractions
+import functools
+import hashlib
+import io
+import itertools
+import json
+import numbers
+import operator
+import random
+import re
+import statistics
+import string
+import sys
+import textwrap
+import time
+import types
+import urllib.parse
+import uuid
+import zoneinfo
+from types import MappingProxyType
+from typing import Any
+
+from sandbox.modules import contexts, enums, hints, zones
+from sandbox.modules.module import Module
+
+_SCALARS: tuple[type, ...] = (
+    type(None),
+    type(NotImplemented),
+    type(...),
+    bool,
+    int,
+    float,
+    complex,
+    str,
+    bytes,
+    range,
+    slice,
+)
+_BUILTIN_CONTAINERS: tuple[type, ...] = (list, dict, set, bytearray, tuple, frozenset)
+_VIEWS: tuple[type, ...] = (
+    type({}.keys()),
+    type({}.values()),
+    type({}.items()),
+    type(collections.OrderedDict().keys()),
+    type(collections.OrderedDict().values()),
+    type(collections.OrderedDict().items()),
+    MappingProxyType,
+)
+_ITERATORS: tuple[type, ...] = (
+    *(type(iter(made())) for made in (list, tuple, dict, set, str, bytes, bytearray)),
+    type(iter({}.values())),
+    type(iter({}.items())),
+    type(reversed([])),
+    type(reversed({})),
+    type(iter(range(0))),
+    type(iter(int, 0)),
+    enumerate,
+    filter,
+    map,
+    reversed,
+    zip,
+    *(kind for kind in vars(itertools).values() if isinstance(kind, type)),
+    type(itertools.tee(())[0]),
+    type(re.finditer("", "")),
+    type(iter(collections.deque())),
+    type(reversed(collections.deque())),
+    type(csv.reader(())),
+)
+_DATES: tuple[type, ...] = (
+    datetime.date,
+    datetime.datetime,
+    datetime.time,
+    datetime.timedelta,
+    datetime.timezone,
+    time.struct_time,
+    zones.ZoneInfo,
+)
+_NUMBERS: tuple[type, ...] = (decimal.Decimal, fractions.Fraction)
+_HASHES: frozenset[type] = frozenset(
+    type(hashlib.new(name)) for name in hashlib.algorithms_guaranteed
+)
+_ADDRESSES: tuple[type, ...] = (
+    urllib.parse.DefragResult,
+    urllib.parse.ParseResult,
+    urllib.parse.SplitResult,
+    urllib.parse.DefragResultBytes,
+    urllib.parse.ParseResultBytes,
+    urllib.parse.SplitResultBytes,
+)
+_ERRORS: frozenset[type] = frozenset(
+    {
+        calendar.IllegalMonthError,
+        calendar.IllegalWeekdayError,
+        csv.Error,
+        json.JSONDecodeError,
+        re.error,
+        statistics.StatisticsError,
+        zoneinfo.ZoneInfoNotFoundError,
+        *(
+            kind
+            for kind in vars(decimal).values()
+            if isinstance(kind, type) and issubclass(kind, decimal.DecimalException)
+        ),
+        *(
+            kind
+            for kind in vars(builtins).values()
+            if isinstance(kind, type) and issubclass(kind, BaseException)
+        ),
+    }
+)
+
+
+def _dateutil() -> dict[str, Any]:
+    try:
+        from dateutil import parser, relativedelta, rrule, tz
+    except ImportError:
+        return {}
+    return {
+        "error": parser.ParserError,
+        "relativedelta": relativedelta.relativedelta,
+        "weekday": relativedelta.weekday,
+        "rrule": rrule.rrule,
+        "rruleset": rrule.rruleset,
+        "rrule_weekday": rrule.weekday,
+        "tzoffset": tz.tzoffset,
+        "tzutc": tz.tzutc,
+        "tzlocal": tz.tzlocal,
+    }
+
+
+DATEUTIL: MappingProxyType[str, Any] = MappingProxyType(_dateutil())
+"""The types of ``dateutil`` that are handed out; empty where it is not installed."""
+
+_ABSTRACT: frozenset[type] = frozenset(
+    {
+        *(
+            kind
+            for kind in vars(collections.abc).values()
+            if isinstance(kind, type) and type(kind) is not type
+        ),
+        numbers.Complex,
+        numbers.Integral,
+        numbers.Number,
+        numbers.Rational,
+        numbers.Real,
+    }
+)
+
+_IMMUTABLE: frozenset[type] = frozenset(
+    {
+        *_SCALARS,
+        tuple,
+        frozenset,
+        *_DATES,
+        *_NUMBERS,
+        *_ADDRESSES,
+        uuid.UUID,
+        re.Pattern,
+        re.Match,
+        statistics.NormalDist,
+        types.FunctionType,
+        types.BuiltinFunctionType,
+        types.MethodType,
+        type,
+        hints.Hint,
+        Module,
+        *(DATEUTIL[key] for key in ("weekday", "tzoffset", "tzutc", "tzlocal") if key in DATEUTIL),
+    }
+)
+
+
+def is_immutable(cls: type) -> bool:
+    """Whether values of exactly this type never change (what they hold may)."""
+    return cls in _IMMUTABLE
+
+
+SAFE_TYPES: frozenset[type] = frozenset(
+    {
+        *_SCALARS,
+        *_BUILTIN_CONTAINERS,
+        *_VIEWS,
+        *_ITERATORS,
+        *_DATES,
+        *_NUMBERS,
+        *_HASHES,
+        *_ADDRESSES,
+        *_ERRORS,
+        *_ABSTRACT,
+        *(kind for key, kind in DATEUTIL.items()),
+        array.array,
+        calendar.Calendar,
+        calendar.TextCalendar,
+        collections.ChainMap,
+        collections.Counter,
+        collections.OrderedDict,
+        collections.defaultdict,
+        collections.deque,
+        contexts.AbstractContextManager,
+        contexts.ContextDecorator,
+        contexts.DecimalContext,
+        contexts.closing,
+        contexts.nullcontext,
+        contexts.suppress,
+        csv.DictReader,
+        csv.DictWriter,
+        type(csv.writer(io.StringIO())),
+        datetime.tzinfo,
+        difflib.Differ,
+        difflib.Match,
+        difflib.SequenceMatcher,
+        enum.auto,
+        enum.FlagBoundary,
+        enums.Enum,
+        enums.Flag,
+        enums.IntEnum,
+        enums.IntFlag,
+        enums.StrEnum,
+        type(functools.lru_cache(lambda: None)),
+        functools.partial,
+        type(functools.cmp_to_key(lambda a, b: 0)),
+        hints.GenericBase,
+        hints.Hint,
+        hints.NamedTupleBase,
+        hints.TypedDictBase,
+        io.BytesIO,
+        io.StringIO,
+        json.JSONDecoder,
+        json.JSONEncoder,
+        operator.itemgetter,
+        random.Random,
+        re.Match,
+        re.Pattern,
+        re.RegexFlag,
+        statistics.NormalDist,
+        string.Template,
+        type(sys.float_info),
+        type(sys.int_info),
+        type(sys.version_info),
+        textwrap.TextWrapper,
+        uuid.SafeUUID,
+        uuid.UUID,
+        Module,
+    }
+)
+"""Types whose instances and class the code may hold: their public attributes lead nowhere, save
+where :data:`METHODS` allows fewer."""
+
+WRITABLE: frozenset[type] = frozenset(
+    {
+        list,
+        dict,
+        set,
+        bytearray,
+        array.array,
+        collections.ChainMap,
+        collections.Counter,
+        collections.OrderedDict,
+        collections.defaultdict,
+        collections.deque,
+        contexts.DecimalContext,
+        textwrap.TextWrapper,
+    }
+)
+"""Exact types of instances whose items (and public attributes, if they have any) may be set and
+deleted. Never the classes themselves."""
+
+BASES: frozenset[type] = frozenset(
+    {
+        *_ERRORS,
+        collections.Counter,
+        collections.OrderedDict,
+        collections.defaultdict,
+        collections.deque,
+        contexts.AbstractContextManager,
+        contexts.ContextDecorator,
+        datetime.tzinfo,
+        enums.Enum,
+        enums.Flag,
+        enums.IntEnum,
+        enums.IntFlag,
+        enums.StrEnum,
+        hints.GenericBase,
+        hints.NamedTupleBase,
+        hints.TypedDictBase,
+        json.JSONEncoder,
+        random.Random,
+    }
+)
+"""Classes of modules that a class of the code's own may build on."""
+
+
+def _public(cls: type, *without: str) -> frozenset[str]:
+    return frozenset(name for name in dir(cls) if not name.startswith("_")) - set(without)
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+METHODS: MappingProxyType[type, frozenset[str]] = MappingProxyType(
+    {
+        **dict.fromkeys(_ABSTRACT, frozenset[str]()),
+        str: _public(str, "format", "format_map"),
+        array.array: _public(
+            array.array, "buffer_info", "fromfile", "tofile", "fromstring", "tostring"
+        ),
+        calendar.TextCalendar: _public(calendar.TextCalendar, "prweek", "prmonth", "pryear"),
+        collections.ChainMap: _names(
+            "clear copy fromkeys get items keys maps new_child parents pop popitem setdefault "
+            "update values"
+        ),
+        fractions.Fraction: _names(
+            "as_integer_ratio conjugate denominator from_decimal from_float imag is_integer "
+            "limit_denominator numerator real"
+        ),
+        io.BytesIO: _public(io.BytesIO, "getbuffer"),
+        json.JSONDecoder: _names("decode raw_decode"),
+        json.JSONEncoder: _names("default encode iterencode"),
+        random.Random: _names(
+            "betavariate binomialvariate choice choices expovariate gammavariate gauss getrandbits "
+            "getstate lognormvariate normalvariate paretovariate randbytes randint random "
+            "randrange sample seed setstate shuffle triangular uniform vonmisesvariate "
+            "weibullvariate"
+        ),
+        statistics.NormalDist: _public(statistics.NormalDist, "samples"),
+        string.Template: _names("get_identifiers is_valid safe_substitute substitute template"),
+        textwrap.TextWrapper: _names(
+            "break_long_words break_on_hyphens drop_whitespace expand_tabs fill "
+            "fix_sentence_endings initial_indent max_lines placeholder replace_whitespace "
+            "subsequent_indent tabsize width wrap"
+        ),
+        zones.ZoneInfo: _names("dst fromutc key tzname utcoffset"),
+    }
+)
+"""Types of which only these public attributes may be read, on an instance and on the class."""
