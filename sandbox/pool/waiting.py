@@ -1,0 +1,148 @@
+"""The waiting of a run: for threads with poll, for event loops with their own means."""
+
+from __future__ import annotations
+
+import asyncio
+import select
+import time
+from collections.abc import Awaitable, Callable
+
+from sandbox.errors import SandboxTimeout
+from sandbox.pool import frames
+from sandbox.pool.conversation import Call, Conversation, Done
+from sandbox.pool.launching import Child
+
+_AT_ONCE_BYTES = 262_144
+_PATIENCE_S = 0.05
+"""A run that takes longer steps back behind short ones."""
+
+
+class Broken(Exception):
+    """The child's end of the connection closed before the run was over.
+
+    Attributes:
+        unread: It had not read its job: nothing ran.
+    """
+
+    def __init__(self, *, unread: bool) -> None:
+        super().__init__("unread" if unread else "read")
+        self.unread = unread
+
+
+def converse(
+    child: Child,
+    order: bytes,
+    conversation: Conversation,
+    deadline: float,
+    answer_call: Callable[[Call], bytes],
+) -> Done:
+    """Hand over a job and wait for its end, answering calls on the way.
+
+    Args:
+        child: Runs it.
+        order: The job, as JSON.
+        conversation: Takes what comes.
+        deadline: Until when (:func:`time.monotonic`).
+        answer_call: Gives the frame to send for a call.
+
+    Raises:
+        SandboxTimeout: The deadline passed.
+        Broken: The child went away.
+    """
+    link = _Link(child, deadline)
+    link.send(frames.pack(frames.JOB, order), conversation)
+    while True:
+        event = conversation.event()
+        if isinstance(event, Done):
+            return event
+        if isinstance(event, Call):
+            link.send(answer_call(event), conversation)
+        else:
+            conversation.feed(link.receive(conversation))
+
+
+class _Link:
+    def __init__(self, child: Child, deadline: float) -> None:
+        self._child = child
+        self._socket = child.channel
+        self._deadline = deadline
+        self._patient_until = time.monotonic() + _PATIENCE_S
+        self._to_read = select.poll()
+        self._to_read.register(self._socket, select.POLLIN)
+
+    def send(self, data: bytes, conversation: Conversation) -> None:
+        rest = memoryview(data)
+        try:
+            while rest:
+                try:
+                    rest = rest[self._socket.send(rest) :]
+                except BlockingIOError:
+                    to_write = select.poll()
+                    to_write.register(self._socket, select.POLLOUT)
+                    self._wait(to_write)
+        except (BrokenPipeError, ConnectionResetError):
+            raise Broken(unread=not conversation.heard) from None
+
+    def receive(self, conversation: Conversation) -> bytes:
+        try:
+            while True:
+                self._wait(self._to_read)
+                try:
+                    data = self._socket.recv(_AT_ONCE_BYTES)
+                except BlockingIOError:
+                    continue
+                break
+        except ConnectionResetError:
+            raise Broken(unread=not conversation.heard) from None
+        if not data:
+            raise Broken(unread=False)
+        return data
+
+    def _wait(self, poll: select.poll) -> None:
+        while True:
+            now = time.monotonic()
+            if now >= self._deadline:
+                raise SandboxTimeout("The code took too long.")
+            until = min(self._patient_until, self._deadline)
+            if poll.poll(max(0.0, until - now) * 1000):
+                return
+            if until == self._patient_until:
+                self._patient_until = float("inf")
+                self._child.zygote.order(renice=[self._child.number])
+
+
+async def aconverse(
+    child: Child,
+    order: bytes,
+    conversation: Conversation,
+    deadline: float,
+    answer_call: Callable[[Call], Awaitable[bytes]],
+) -> Done:
+    """:func:`converse` for an event loop; being cancelled is safe."""
+    loop = asyncio.get_running_loop()
+    channel = child.channel
+
+    def step_back() -> None:
+        child.zygote.order(renice=[child.number])
+
+    patience = loop.call_later(_PATIENCE_S, step_back)
+    try:
+        async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
+            await loop.sock_sendall(channel, frames.pack(frames.JOB, order))
+            while True:
+                event = conversation.event()
+                if isinstance(event, Done):
+                    return event
+                if isinstance(event, Call):
+                    await loop.sock_sendall(channel, await answer_call(event))
+                    continue
+                data = await loop.sock_recv(channel, _AT_ONCE_BYTES)
+                if not data:
+                    raise Broken(unread=False)
+                conversation.feed(data)
+    except (BrokenPipeError, ConnectionResetError):
+        raise Broken(unread=not conversation.heard) from None
+    except TimeoutError:
+        raise SandboxTimeout("The code took too long.") from None
+    finally:
+        patience.cancel()
