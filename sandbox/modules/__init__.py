@@ -5,8 +5,10 @@ guards. ``preload()`` and ``seal()`` prepare the process that the runs are forke
 nothing here opens a file.
 """
 
-from sandbox.modules.loader import AVAILABLE, Guards, Loader, load
+from sandbox.modules.guards import Guards
+from sandbox.modules.loader import Loader, load
 from sandbox.modules.module import Module, name_of, names_in
+from sandbox.modules.names import AVAILABLE
 from sandbox.modules.prepare import preload, seal
 from sandbox.modules.reasons import why_not
 from sandbox.modules.trusted import BASES, METHODS, SAFE_TYPES, WRITABLE

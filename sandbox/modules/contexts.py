@@ -25,6 +25,8 @@ class ContextDecorator:
     __slots__ = ()
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Decorate: the function runs inside the ``with`` statement."""
+
         def inside(*args: Any, **kwargs: Any) -> Any:
             with self:  # type: ignore[attr-defined]
                 return function(*args, **kwargs)

@@ -13,6 +13,7 @@ from sandbox.modules.guards import Guards
 from sandbox.modules.trusted import is_immutable
 
 _MISSING: Any = object()
+_SCALARS: tuple[Any, ...] = (int, float, str, bytes)
 
 
 class Error(Exception):
@@ -71,9 +72,9 @@ def _blank(value: Any, cls: type, each: Callable[[Any], Any]) -> Any:
         return new
     if issubclass(cls, BaseException):
         return BaseException.__new__(cls, *[each(item) for item in value.args])
-    for base in (int, float, complex, str, bytes):
+    for base in _SCALARS:
         if issubclass(cls, base):
-            return base.__new__(cls, base.__getnewargs__(value)[0])  # type: ignore[attr-defined]
+            return base.__new__(cls, base.__getnewargs__(value)[0])
     if any(not guards_base(base) for base in cls.__mro__):
         raise Error(f"a {cls.__name__} cannot be copied: it builds on a class of a module")
     return object.__new__(cls)

@@ -9,7 +9,8 @@ from typing import Any
 class ClosedEnumType(enum.EnumMeta):
     """Metaclass: calling a class looks a member up, and never makes a class."""
 
-    def __call__(cls, *values: Any, **options: Any) -> Any:
+    def __call__(cls: Any, *values: Any, **options: Any) -> Any:
+        """Look a member up by its value."""
         if not cls._member_map_ or options:
             raise TypeError(f"write `class {cls.__name__}(Enum):` with its members in the body")
         return cls.__new__(cls, values[0] if len(values) == 1 else values)
@@ -41,7 +42,7 @@ class Flag(Enum, enum.Flag):
     """Base for sets of bits."""
 
 
-class IntFlag(int, Flag, boundary=enum.KEEP):
+class IntFlag(int, Flag, boundary=enum.KEEP):  # type: ignore[misc]
     """Base for sets of bits whose members are ints."""
 
     __str__ = int.__repr__

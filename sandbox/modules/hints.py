@@ -31,6 +31,7 @@ class TypedDictBase:
     __slots__ = ()
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Make the dict."""
         return dict(*args, **kwargs)
 
     def __init_subclass__(cls, *, total: bool = True, **facts: object) -> None:
@@ -126,9 +127,7 @@ class Hint:
     def __instancecheck__(self, value: Any) -> bool:
         if self._name in ("Union", "Optional"):
             parts = (*self._args, *((None,) if self._name == "Optional" else ()))
-            return any(
-                value is None if part is None else isinstance(value, part) for part in parts
-            )
+            return any(value is None if part is None else isinstance(value, part) for part in parts)
         origin = _ORIGINS.get(self._name)
         if origin is None or self._args:
             raise TypeError(f"{self!r} cannot be used with isinstance(); name a class")
@@ -141,6 +140,7 @@ class Hint:
         return issubclass(cls, origin)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the class that it stands for: ``Deque()`` is ``deque()``."""
         if self._name == "TypedDict" and args:
             return dict
         origin = _ORIGINS.get(self._name)

@@ -209,7 +209,7 @@ NAMES: MappingProxyType[str, MappingProxyType[str, str]] = MappingProxyType(
             "typing": {
                 "ForwardRef": "name the class itself, or leave the annotation out",
                 "get_type_hints": "annotations are not kept: write the types out where needed",
-                "runtime_checkable": "check for what is needed: callable(), isinstance() of a class",
+                "runtime_checkable": "check what you need: callable(), isinstance() of a class",
                 "is_typeddict": "a TypedDict is a dict: use isinstance(x, dict)",
             },
             "urllib": {

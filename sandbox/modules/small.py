@@ -26,7 +26,9 @@ def _hashlib() -> dict[str, Any]:
     def new(name: str, data: bytes = b"", *, usedforsecurity: bool = True) -> Any:
         """A hash by its name."""
         if type(name) is not str or name.lower() not in known:
-            raise ValueError(f"unsupported hash type {name!r}; use one of {', '.join(sorted(known))}")
+            raise ValueError(
+                f"unsupported hash type {name!r}; use one of {', '.join(sorted(known))}"
+            )
         return hashlib.new(name.lower(), data, usedforsecurity=usedforsecurity)
 
     return {"new": new, "algorithms_available": known, "algorithms_guaranteed": known}

@@ -34,7 +34,7 @@ class ZoneInfo(zoneinfo.ZoneInfo):
     def __init_subclass__(cls, **facts: object) -> NoReturn:
         raise TypeError("ZoneInfo cannot be subclassed")
 
-    def __reduce__(self) -> tuple[type[ZoneInfo], tuple[str]]:  # type: ignore[override]
+    def __reduce__(self) -> tuple[type[ZoneInfo], tuple[str]]:
         return ZoneInfo, (self.key,)
 
 
