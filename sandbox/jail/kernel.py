@@ -22,21 +22,24 @@ PR_SET_NO_NEW_PRIVS: Final = 38
 PR_CAP_AMBIENT: Final = 47
 PR_CAP_AMBIENT_CLEAR_ALL: Final = 4
 
+
 NUMBERS: Final[dict[Machine, dict[str, int]]] = {
     "x86_64": {
-        "read": 0, "write": 1, "close": 3, "stat": 4, "fstat": 5, "lseek": 8, "mmap": 9, "mprotect": 10, "munmap": 11, "brk": 12,
-        "rt_sigprocmask": 14, "rt_sigreturn": 15, "ioctl": 16, "mremap": 25, "madvise": 28, "getpid": 39,
-        "exit": 60, "getcwd": 79, "readlink": 89, "gettimeofday": 96, "capset": 126, "pivot_root": 155, "gettid": 186,
+        "read": 0, "write": 1, "close": 3, "stat": 4, "fstat": 5, "lseek": 8, "mmap": 9,
+        "mprotect": 10, "munmap": 11, "brk": 12, "rt_sigprocmask": 14, "rt_sigreturn": 15,
+        "ioctl": 16, "mremap": 25, "madvise": 28, "getpid": 39, "exit": 60, "getcwd": 79,
+        "readlink": 89, "gettimeofday": 96, "capset": 126, "pivot_root": 155, "gettid": 186,
         "futex": 202, "clock_gettime": 228, "clock_nanosleep": 230, "exit_group": 231,
-        "tgkill": 234, "openat": 257, "newfstatat": 262, "prlimit64": 302, "seccomp": 317, "getrandom": 318,
-        "landlock_create_ruleset": 444, "landlock_restrict_self": 446,
+        "tgkill": 234, "openat": 257, "newfstatat": 262, "prlimit64": 302, "seccomp": 317,
+        "getrandom": 318, "landlock_create_ruleset": 444, "landlock_restrict_self": 446,
     },
     "aarch64": {
-        "read": 63, "fstat": 80, "lseek": 62, "ioctl": 29, "getcwd": 17, "readlinkat": 78, "openat": 56, "newfstatat": 79, "write": 64, "close": 57, "mmap": 222, "mprotect": 226, "munmap": 215,
-        "brk": 214, "rt_sigprocmask": 135, "rt_sigreturn": 139, "mremap": 216, "madvise": 233,
-        "getpid": 172, "exit": 93, "gettimeofday": 169, "capset": 91, "pivot_root": 41,
-        "gettid": 178, "futex": 98, "clock_gettime": 113, "clock_nanosleep": 115,
-        "exit_group": 94, "tgkill": 131, "prlimit64": 261, "seccomp": 277, "getrandom": 278,
+        "getcwd": 17, "ioctl": 29, "pivot_root": 41, "openat": 56, "close": 57, "lseek": 62,
+        "read": 63, "write": 64, "readlinkat": 78, "newfstatat": 79, "fstat": 80, "capset": 91,
+        "exit": 93, "exit_group": 94, "futex": 98, "clock_gettime": 113, "clock_nanosleep": 115,
+        "tgkill": 131, "rt_sigprocmask": 135, "rt_sigreturn": 139, "gettimeofday": 169,
+        "getpid": 172, "gettid": 178, "brk": 214, "munmap": 215, "mremap": 216, "mmap": 222,
+        "mprotect": 226, "madvise": 233, "prlimit64": 261, "seccomp": 277, "getrandom": 278,
         "landlock_create_ruleset": 444, "landlock_restrict_self": 446,
     },
 }  # fmt: skip

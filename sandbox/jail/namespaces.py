@@ -6,6 +6,7 @@ born into them at no cost.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -49,6 +50,8 @@ def enter(*, as_root: bool) -> None:
     Path("/proc/self/setgroups").write_text("deny")
     Path("/proc/self/uid_map").write_text(f"{privileges.NOBODY} {user} 1")
     Path("/proc/self/gid_map").write_text(f"{privileges.NOBODY} {group} 1")
+    with contextlib.suppress(OSError):  # of this namespace's own count: none within it
+        Path("/proc/sys/user/max_user_namespaces").write_text("0")
     _empty_root()
 
 

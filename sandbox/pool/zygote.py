@@ -37,6 +37,7 @@ def main(control: int, worker: str) -> NoReturn:
         control: Descriptor of the connection to the host.
         worker: Module with ``execute``, and perhaps ``preload`` and ``warm_up``.
     """
+    os.environ.clear()  # the interpreter sets a locale of its own accord
     connection = socket.socket(fileno=control)
     try:
         _Zygote(connection, worker).live()
