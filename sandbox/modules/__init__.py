@@ -9,7 +9,7 @@ from sandbox.modules.guards import Guards
 from sandbox.modules.loader import Loader, load
 from sandbox.modules.module import Module, name_of, names_in
 from sandbox.modules.names import AVAILABLE
-from sandbox.modules.prepare import preload, seal
+from sandbox.modules.prepare import for_interpreter, preload, seal
 from sandbox.modules.reasons import why_not
 from sandbox.modules.trusted import BASES, METHODS, SAFE_TYPES, WRITABLE
 
@@ -22,6 +22,7 @@ __all__ = [
     "Guards",
     "Loader",
     "Module",
+    "for_interpreter",
     "load",
     "name_of",
     "names_in",

@@ -36,8 +36,18 @@ def preload() -> None:
         run.load(name)
     zones.available_timezones()
     assert trusted.SAFE_TYPES
-    for lazy in ("_strptime", "locale", "inspect", "stringprep", "unicodedata", "copy", "heapq"):
-        importlib.import_module(lazy)
+    for lazy in (
+        "_strptime",
+        "_pylong",
+        "locale",
+        "inspect",
+        "stringprep",
+        "unicodedata",
+        "copy",
+        "heapq",
+    ):
+        with contextlib.suppress(ImportError):
+            importlib.import_module(lazy)
     time.strptime("2024-02-29 Thu Feb PM UTC", "%Y-%m-%d %a %b %p %Z")
     time.strftime("%c %x %X %Z", time.localtime(0))
     time.mktime(time.localtime(0))
@@ -60,6 +70,20 @@ def preload() -> None:
             with contextlib.suppress(UnicodeError):
                 info.decode(info.encode("a")[0])
     warnings.simplefilter("ignore")
+
+
+def for_interpreter(name: str, *facts: object) -> None:
+    """``__import__`` for the interpreter's own use inside the code's frames.
+
+    ``datetime.strptime`` and ``re.sub`` written in C import by way of the ``__builtins__`` of the
+    frame that calls them, and then look into ``sys.modules`` themselves. So this only says whether
+    the module is loaded, and hands nothing out.
+
+    Raises:
+        ImportError: It is not loaded.
+    """
+    if name not in sys.modules:
+        raise ImportError(f"No module named {str(name)!r}", name=name)
 
 
 def _known(name: str) -> codecs.CodecInfo | None:

@@ -11,6 +11,7 @@ import calendar
 import collections
 import collections.abc
 import csv
+import dataclasses
 import datetime
 import decimal
 import difflib
@@ -163,6 +164,19 @@ _ABSTRACT: frozenset[type] = frozenset(
     }
 )
 
+_ENUMS: tuple[type[enum.Enum], ...] = (
+    enum.Enum,
+    enum.Flag,
+    enum.FlagBoundary,
+    enums.Enum,
+    enums.Flag,
+    enums.IntEnum,
+    enums.IntFlag,
+    enums.StrEnum,
+    re.RegexFlag,
+    uuid.SafeUUID,
+)
+
 _IMMUTABLE: frozenset[type] = frozenset(
     {
         *_SCALARS,
@@ -221,17 +235,16 @@ SAFE_TYPES: frozenset[type] = frozenset(
         csv.DictReader,
         csv.DictWriter,
         type(csv.writer(io.StringIO())),
+        dataclasses.Field,
+        dataclasses.InitVar,
+        type(dataclasses.KW_ONLY),
+        type(dataclasses.MISSING),
         datetime.tzinfo,
         difflib.Differ,
         difflib.Match,
         difflib.SequenceMatcher,
         enum.auto,
-        enum.FlagBoundary,
-        enums.Enum,
-        enums.Flag,
-        enums.IntEnum,
-        enums.IntFlag,
-        enums.StrEnum,
+        *_ENUMS,
         type(functools.lru_cache(lambda: None)),
         functools.partial,
         type(functools.cmp_to_key(lambda a, b: 0)),
@@ -247,14 +260,12 @@ SAFE_TYPES: frozenset[type] = frozenset(
         random.Random,
         re.Match,
         re.Pattern,
-        re.RegexFlag,
         statistics.NormalDist,
         string.Template,
         type(sys.float_info),
         type(sys.int_info),
         type(sys.version_info),
         textwrap.TextWrapper,
-        uuid.SafeUUID,
         uuid.UUID,
         Module,
     }
@@ -314,9 +325,18 @@ def _names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+def _members(cls: type[enum.Enum]) -> frozenset[str]:
+    return frozenset({"name", "value", *cls.__members__})
+
+
 METHODS: MappingProxyType[type, frozenset[str]] = MappingProxyType(
     {
         **dict.fromkeys(_ABSTRACT, frozenset[str]()),
+        **{cls: _public(cls) | {"_asdict", "_fields", "_replace"} for cls in _ADDRESSES},
+        **{cls: _members(cls) for cls in _ENUMS},
+        dataclasses.Field: _names(
+            "compare default default_factory hash init kw_only metadata name repr type"
+        ),
         str: _public(str, "format", "format_map"),
         array.array: _public(
             array.array, "buffer_info", "fromfile", "tofile", "fromstring", "tostring"
