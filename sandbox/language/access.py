@@ -6,6 +6,7 @@ source can spell; classes are never told by their name or by what they claim to 
 
 from __future__ import annotations
 
+import enum
 import types
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -179,6 +180,8 @@ class Access:
             return getattr(value, name)
         if name in NAMEDTUPLE_API and is_named_tuple(cls):
             return getattr(value, name)
+        if name in _ENUM_OWN and isinstance(value, enum.Enum):
+            return getattr(value, name)
         if names is not None and not name.startswith("_") and not _has(cls, name):
             return getattr(value, name)  # raises as usual
         raise self._denied(value, name)
@@ -313,7 +316,7 @@ class Access:
         inherited = super(owner, value)
         if base is None:
             return getattr(inherited, name)
-        if self.is_own(base) or base is Root and not is_special(name):
+        if self.is_own(base) or (base is Root and not is_special(name)):
             if is_special(name) and name not in DEFINABLE:
                 raise self._denied(value, name)
             return getattr(inherited, name)

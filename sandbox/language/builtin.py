@@ -13,12 +13,7 @@ from sandbox.language.refusal import DeniedUse
 from sandbox.language.safe import EXCEPTIONS, PLAIN
 from sandbox.language.text import Prints, asciified, formatted, represented, shown
 
-_AS_THEY_ARE = (
-    "abs all any bin bool bytearray bytes callable chr classmethod complex dict divmod enumerate "
-    "filter float frozenset hex int iter len list map max min next object oct ord pow property "
-    "range reversed round set slice sorted staticmethod sum tuple zip isinstance issubclass "
-    "None True False Ellipsis NotImplemented"
-).split()  # noqa: SIM905
+_AS_THEY_ARE = ["abs", "all", "any", "bin", "bool", "bytearray", "bytes", "callable", "chr", "classmethod", "complex", "dict", "divmod", "enumerate", "filter", "float", "frozenset", "hex", "int", "iter", "len", "list", "map", "max", "min", "next", "object", "oct", "ord", "pow", "property", "range", "reversed", "round", "set", "slice", "sorted", "staticmethod", "sum", "tuple", "zip", "isinstance", "issubclass", "None", "True", "False", "Ellipsis", "NotImplemented"]
 _NONE_GIVEN = object()
 
 

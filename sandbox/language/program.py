@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import abc
 import ast
+import importlib
 import types
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ from sandbox.language.classes import Classes
 from sandbox.language.matching import Matching
 from sandbox.language.names import is_special
 from sandbox.language.refusal import DeniedImport, DeniedUse, NotAllowed, Problem
+from sandbox.language.safe import ABC
 from sandbox.language.text import Prints, formatted, percent
 from sandbox.language.transformer import Transformer
 from sandbox.modules import AVAILABLE, Guards, Loader, Module, why_not
@@ -21,6 +24,21 @@ from sandbox.modules import AVAILABLE, Guards, Loader, Module, why_not
 FILENAME = "<solution>"
 MODULE_NAME = "__solution__"
 _MOST_NESTED = 180
+
+OWN_MODULES: Mapping[str, Module] = types.MappingProxyType(
+    {
+        "abc": Module(
+            "abc",
+            {
+                "ABC": ABC,
+                "ABCMeta": ABC,
+                "abstractmethod": abc.abstractmethod,
+                "abstractproperty": abc.abstractproperty,
+            },
+        )
+    }
+)
+"""Modules that are part of the language: what they do is done by the class statement."""
 
 
 def check(source: str, modules: Iterable[str]) -> ast.Module:
@@ -95,6 +113,8 @@ def _refused_modules(tree: ast.AST, allowed: frozenset[str]) -> dict[str, str | 
 
 def is_allowed(name: str, allowed: frozenset[str]) -> bool:
     """Whether module ``name`` may be imported: it, its package, or a module in it is allowed."""
+    if name in OWN_MODULES:
+        return True
     if name not in AVAILABLE:
         return False
     near = name in allowed or name.partition(".")[0] in allowed
@@ -160,6 +180,7 @@ def program(
     builtins.update(
         {
             "__build_class__": classes.build,
+            "__import__": _import_for_the_interpreter,
             "@public": access.public_reader(),
             "@attribute": access.attribute,
             "@write": access.writable,
@@ -209,6 +230,19 @@ def _evaluating(space: dict[str, Any]) -> Callable[..., Any]:
     return evaluate
 
 
+_FOR_THE_INTERPRETER = frozenset(
+    {"_pylong", "_strptime", "_warnings", "collections", "datetime", "decimal", "encodings", "io"}
+    | {"numbers", "re", "time", "unicodedata", "warnings", "zoneinfo"}
+)
+
+
+def _import_for_the_interpreter(name: str, *ignored: Any) -> Any:
+    """What C code of the standard library calls (``strptime``); no source can name it."""
+    if name in _FOR_THE_INTERPRETER:
+        return importlib.import_module(name)
+    raise DeniedImport(f"module {name!r} is not available", f"import {name}")
+
+
 def _percent_in_place(left: Any, right: Any) -> Any:
     if isinstance(left, str | bytes | bytearray):
         return percent(left, right)
@@ -221,7 +255,7 @@ def _importing(access: Access, allowed: frozenset[str], seed: int) -> dict[str, 
     loader = Loader(guards, seed=seed, allowed=allowed)
 
     def load(name: str) -> Module:
-        module = loader.load(name)
+        module = OWN_MODULES.get(name) or loader.load(name)
         if module is None:
             raise DeniedImport(
                 f"module {name!r} is not available", f"import {name}", why_refused(name)

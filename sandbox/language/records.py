@@ -130,7 +130,7 @@ def _tuple(spec: RecordSpec) -> type:
     defaults = dict(spec.defaults)
     optional = [defaults.get(name, _LEFT_OUT) for name, needed in spec.fields if not needed]
     names = [name for name, _ in spec.fields]
-    base = collections.namedtuple(spec.name, names, defaults=optional)  # type: ignore[misc]  # noqa: PYI024
+    base = collections.namedtuple(spec.name, names, defaults=optional)  # type: ignore[misc]
     type.__setattr__(base, OWNED, True)
     return base
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import builtins
 import collections
+import enum
 import types
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sandbox.language.names import SENSITIVE
@@ -24,16 +25,14 @@ EXCEPTIONS: dict[str, type[BaseException]] = {
 """The built-in exceptions by name."""
 
 
-def _function() -> Any:
-    yield None
-
+_ITERABLES: tuple[Iterable[Any], ...] = ("", b"", [], (), {}, set(), range(0), bytearray())
 
 _BUILTIN: tuple[type, ...] = (
     *(object, str, int, float, bool, complex, bytes, bytearray, list, tuple, dict, set, frozenset),
     *(range, slice, enumerate, filter, map, zip, reversed, property, classmethod, staticmethod),
     *(type(None), type(Ellipsis), type(NotImplemented)),
     *(type({}.keys()), type({}.values()), type({}.items())),
-    *(type(iter(kind)) for kind in ("", b"", [], (), {}, set(), range(0), bytearray())),
+    *(type(iter(each)) for each in _ITERABLES),
     *(type(iter({}.values())), type(iter({}.items())), type(iter(range(2**70)))),
     *(type(reversed([])), type(reversed({})), type(reversed({}.values()))),
     *(type(reversed({}.items())), type(iter(int, 1)), type(iter(collections.UserList()))),
@@ -62,6 +61,8 @@ def _table() -> Mapping[type, frozenset[str]]:
     for cls, names in METHODS.items():
         table[cls] = frozenset(names)
     table.update(_EXACT)
+    for cls in (enum.Enum, *(cls for cls in table if issubclass(cls, enum.Enum))):
+        table[cls] = frozenset({"name", "value"})
     for exception in EXCEPTIONS.values():
         table[exception] -= {"args"}  # read the careful way: the interpreter's text in it
     return types.MappingProxyType(table)
@@ -70,10 +71,17 @@ def _table() -> Mapping[type, frozenset[str]]:
 TABLE: Mapping[type, frozenset[str]] = _table()
 """Public attributes of the instances, and of the class itself, by exact type."""
 
+class ABC:
+    """``abc.ABC``: nothing but a name, since every class here obeys ``abstractmethod``."""
+
+    __slots__ = ()
+
+
 INHERITABLE: frozenset[type] = frozenset(
     {object, str, int, float, complex, bytes, list, tuple, dict, set, frozenset}
     | set(EXCEPTIONS.values())
     | set(BASES)
+    | {ABC}
 )
 """Classes of the host that a class of the code's may have as its base."""
 

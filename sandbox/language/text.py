@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import _string
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-
-import _string
 
 from sandbox.language.refusal import DeniedUse
 from sandbox.language.safe import PLAIN

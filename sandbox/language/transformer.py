@@ -5,6 +5,8 @@ rejects of ordinary code is rewritten here instead. Guards stand under names tha
 which no source can spell, so code may use any name of its own without reaching one.
 """
 
+# ruff: noqa: N802 - the names of the methods are those of the nodes
+
 from __future__ import annotations
 
 import ast
@@ -23,7 +25,6 @@ from sandbox.language.names import (
     NO_BUILTIN,
     OWNED,
     READABLE,
-    SENSITIVE,
     VALUE_METHODS,
     is_special,
     mangled,
@@ -169,8 +170,8 @@ class Transformer(RestrictingNodeTransformer):
                 value = nodes.call("@imod", name, node.value)
                 return nodes.at(ast.Assign([node.target], value), node)
             return node
-        target, value = node.target, self.temporary()
-        whole = self.temporary()
+        target = node.target
+        whole, value = self.temporary(), self.temporary()
         steps: list[ast.stmt] = [nodes.assign(whole, target.value)]
         if isinstance(target, ast.Attribute):
             load: ast.expr = ast.Attribute(nodes.load(whole), target.attr, ast.Load())
@@ -223,8 +224,8 @@ class Transformer(RestrictingNodeTransformer):
             )
             return node
         if node.args:
-            node = self.node_contents_visit(node)
-            return nodes.at(nodes.call("@super", *node.args), node)
+            owner_and_value = [self.visit(argument) for argument in node.args]
+            return nodes.at(nodes.call("@super", *owner_and_value), node)
         function = next(
             (s for s in reversed(self._scopes) if not isinstance(s, ast.ClassDef)), None
         )
@@ -423,7 +424,7 @@ class Transformer(RestrictingNodeTransformer):
         self.check_name(node, node.name)
         _drop_type_parameters(node)
         for keyword in node.keywords:
-            if keyword.arg == "metaclass":
+            if keyword.arg == "metaclass" and not _is_abstract(keyword.value):
                 self.refuse(
                     node, "metaclass", "metaclasses are not available",
                     "use a class decorator or __init_subclass__; for abstract methods inherit "
@@ -494,6 +495,12 @@ def _instead(name: str) -> str:
         "__annotations__": "use dataclasses.fields",
         "__dataclass_fields__": "use dataclasses.fields",
     }.get(name, "write it another way")
+
+
+def _is_abstract(metaclass: ast.expr) -> bool:
+    """Whether it is ``abc.ABCMeta``, which every class here obeys of its own accord."""
+    name = metaclass.attr if isinstance(metaclass, ast.Attribute) else None
+    return (metaclass.id if isinstance(metaclass, ast.Name) else name) == "ABCMeta"
 
 
 def _as_expression(node: ast.expr) -> ast.expr:
