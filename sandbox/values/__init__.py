@@ -24,7 +24,6 @@ from sandbox.values.common import INT_DIGITS, NotData, Packed, TooLarge
 from sandbox.values.decoding import decode
 from sandbox.values.encoding import encode
 from sandbox.values.plain import plain
-from sandbox.values.unpacking import unpacker
 
 __all__ = [
     "INT_DIGITS",
@@ -34,5 +33,4 @@ __all__ = [
     "decode",
     "encode",
     "plain",
-    "unpacker",
 ]

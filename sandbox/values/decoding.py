@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import datetime
 import decimal
 import fractions
@@ -47,7 +46,7 @@ def decode(data: Any, records: Mapping[str, Any] = _NONE) -> Any:
         if kind in _GROUPS:
             return _GROUPS[kind](decode(item, records) for item in data["v"])
         return _SCALARS[kind](data["v"])
-    except (KeyError, TypeError, ValueError, ArithmeticError, binascii.Error) as error:
+    except (AttributeError, LookupError, TypeError, ValueError, ArithmeticError) as error:
         if isinstance(error, NotData):
             raise
         raise NotData(f"data of the kind {kind!r} that cannot be read: {error}") from None

@@ -60,8 +60,10 @@ class _Encoder:
             self.spend(4, path)
             return value
         if cls is float:
-            self.spend(3, path)
-            return value if math.isfinite(value) else {"$": "float", "v": _word(value)}
+            if math.isfinite(value):
+                self.spend(3, path)
+                return value
+            return self.tagged("float", _word(value), path)
         scalar = _SCALARS.get(cls)
         if scalar is not None:
             return self.tagged(*scalar(value), path)

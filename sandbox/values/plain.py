@@ -7,7 +7,6 @@ The data is presumed to be an attacker's. Whatever the tags say, only ``str``, `
 from __future__ import annotations
 
 import base64
-import binascii
 import datetime
 import math
 import re
@@ -97,7 +96,7 @@ class _Reader:
             raise NotData(f"a tag of the unknown kind {kind[:40]!r}", path)
         try:
             return read(inner)
-        except (TypeError, ValueError, ArithmeticError, LookupError, binascii.Error) as error:
+        except (TypeError, ValueError, ArithmeticError, LookupError) as error:
             message = error.message if isinstance(error, NotData) else f"a {kind} that is none"
             raise NotData(message, path) from None
 
