@@ -50,7 +50,9 @@ class SandboxUnavailable(SandboxError):
         missing: The layers that are missing, and why each is.
     """
 
-    def __init__(self, message: str, *, missing: dict[str, str] | None = None, **facts: Any) -> None:
+    def __init__(
+        self, message: str, *, missing: dict[str, str] | None = None, **facts: Any
+    ) -> None:
         super().__init__(message, **facts)
         self.missing = missing or {}
 

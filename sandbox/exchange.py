@@ -27,16 +27,13 @@ class Exchange:
 
     def __init__(self, types: Sequence[type], *, depth: int) -> None:
         specs = [records.spec_of(cls) for cls in types]
-        self._types = frozenset(types)
+        self._unpack = records.unpacker(types)
         self.specs: tuple[RecordSpec, ...] = tuple(spec for spec in specs if spec is not None)
         self._depth = depth
 
     def to_code(self, value: Any) -> Any:
         """A value as data for the code; raises what :func:`sandbox.values.encode` raises."""
         return values.encode(value, depth=self._depth, size=_MOST_BYTES, unpack=self._unpack)
-
-    def _unpack(self, value: Any) -> values.Packed | None:
-        return records.unpack(value) if type(value) in self._types else None
 
     def from_code(self, data: Any, adapter: TypeAdapter[T]) -> T:
         """Data of the code's as a value of the application's type.

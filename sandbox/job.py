@@ -48,7 +48,9 @@ class Job:
 class Answer:
     """What comes back; presumed to be written by an attacker until the host has validated it."""
 
-    kind: Literal["value", "failed", "syntax", "violation", "result", "memory", "recursion", "output"]
+    kind: Literal[
+        "value", "failed", "syntax", "violation", "result", "memory", "recursion", "output"
+    ]
     """``result``: what was returned is no data. ``output``: it is more than ``output_bytes``.
     ``failed``: the code's own exception."""
     value: Any = None

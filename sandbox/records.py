@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import inspect
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from sandbox import values
@@ -86,20 +87,32 @@ def _of_model(cls: Any) -> RecordSpec:
     return RecordSpec(cls.__name__, "record", tuple(fields), tuple(defaults))
 
 
-def unpack(value: Any) -> values.Packed | None:
-    """Take an instance of a class of values apart; ``None`` for anything else."""
-    cls = type(value)
-    if isinstance(value, enum.Enum):
-        return values.Packed("enum", cls.__name__, {value.name: value.value})
+def unpacker(types: Iterable[type]) -> Callable[[Any], values.Packed | None]:
+    """What takes the application's own values apart, for :func:`sandbox.values.encode`.
+
+    Args:
+        types: Classes that :func:`spec_of` takes.
+    """
+    ways = {cls: _way(cls) for cls in types}
+
+    def unpack(value: Any) -> values.Packed | None:
+        way = ways.get(type(value))
+        return way(value) if way else None
+
+    return unpack
+
+
+def _way(cls: type) -> Callable[[Any], values.Packed]:
+    name = cls.__name__
+    if issubclass(cls, enum.Enum):
+        return lambda value: values.Packed("enum", name, {value.name: value.value})
+    if issubclass(cls, tuple):
+        return lambda value: values.Packed("named", name, value._asdict())
     if dataclasses.is_dataclass(cls):
-        names = [field.name for field in dataclasses.fields(value) if field.init]
-    elif isinstance(value, tuple) and hasattr(cls, "_fields"):
-        return values.Packed("named", cls.__name__, dict(zip(cls._fields, value, strict=True)))
-    elif hasattr(cls, "model_fields"):
-        names = list(cls.model_fields)
+        names = [field.name for field in dataclasses.fields(cls) if field.init]
     else:
-        return None
-    return values.Packed("record", cls.__name__, {name: getattr(value, name) for name in names})
+        names = list(getattr(cls, "model_fields", ()))
+    return lambda value: values.Packed("record", name, {key: getattr(value, key) for key in names})
 
 
 def is_plain(value: Any) -> bool:

@@ -29,8 +29,10 @@ class Order:
 
 def order_to_json(order: Order) -> bytes:
     """For the child."""
+    job = {name: getattr(order.job, name) for name in Job.__dataclass_fields__}
+    job["types"] = [asdict(spec) for spec in order.job.types]
     return json.dumps(
-        {"job": asdict(order.job), "memory_mb": order.memory_mb, "cpu_s": order.cpu_s},
+        {"job": job, "memory_mb": order.memory_mb, "cpu_s": order.cpu_s},
         separators=(",", ":"),
     ).encode()
 
