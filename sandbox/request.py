@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
-from pydantic import TypeAdapter
+from pydantic import PydanticUserError, TypeAdapter
 
 from sandbox import modules, outcomes
 from sandbox.errors import InvalidInput, SandboxError, SandboxUnavailable
@@ -156,6 +156,9 @@ def _cached_adapter(returns: Any) -> TypeAdapter[Any]:
 
 def _adapter(returns: Any) -> TypeAdapter[Any]:
     try:
-        return _cached_adapter(returns)
-    except TypeError:  # a type that has no hash
-        return TypeAdapter(returns)
+        try:
+            return _cached_adapter(returns)
+        except TypeError:  # a type that has no hash
+            return TypeAdapter(returns)
+    except PydanticUserError as error:
+        raise InvalidInput(f"{returns!r} is no type that a value can be held to: {error}") from None
