@@ -56,11 +56,12 @@ def error_of(answer: Answer, limits: Limits) -> errors.SandboxError:
     place: dict[str, Any] = {"line": answer.line, "column": answer.column}
     facts: dict[str, Any] = {"hint": answer.hint, "printed": answer.printed}
     if answer.kind == "syntax":
-        return errors.SandboxSyntax(answer.message, **place, **facts)
+        return errors.SandboxSyntax(answer.message or "The source is not Python.", **place, **facts)
     if answer.kind == "violation":
-        return errors.SandboxViolation(answer.message, construct=answer.construct, **place, **facts)
+        message = answer.message or "The code uses what the policy does not allow."
+        return errors.SandboxViolation(message, construct=answer.construct, **place, **facts)
     if answer.kind == "result":
-        return errors.InvalidResult(answer.message, **facts)
+        return errors.InvalidResult(answer.message or "What the code returned is no data.", **facts)
     if answer.kind == "memory":
         return errors.SandboxMemory(
             f"The code took more than {limits.memory_mb:g} MB.", limit=limits.memory_mb, **facts
