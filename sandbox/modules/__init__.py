@@ -5,13 +5,14 @@ guards. ``preload()`` and ``seal()`` prepare the process that the runs are forke
 nothing here opens a file.
 """
 
+from sandbox.modules.attributes import METHODS
 from sandbox.modules.guards import Guards
 from sandbox.modules.loader import Loader, load
 from sandbox.modules.module import Module, name_of, names_in
 from sandbox.modules.names import AVAILABLE
 from sandbox.modules.prepare import for_interpreter, preload, seal
 from sandbox.modules.reasons import why_not
-from sandbox.modules.trusted import BASES, METHODS, SAFE_TYPES, WRITABLE
+from sandbox.modules.trusted import BASES, SAFE_TYPES, WRITABLE
 
 __all__ = [
     "AVAILABLE",

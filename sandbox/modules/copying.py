@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sandbox.modules.guards import Guards
+from sandbox.modules.memo import Memo, begin, end, note, noted
 from sandbox.modules.trusted import is_immutable
 
 _MISSING: Any = object()
@@ -97,39 +98,37 @@ class Copier:
 
     def copy(self, value: Any) -> Any:
         """A copy of the value itself; what is inside is shared."""
-        return self._copied(value, lambda item: item, "__copy__", ())
+        return self._copied(value, lambda item: item, "__copy__", None)
 
-    def deepcopy(self, value: Any, memo: dict[int, Any] | None = None) -> Any:
+    def deepcopy(self, value: Any, memo: Any = None) -> Any:
         """A copy of the value and of everything inside."""
-        known: dict[Any, Any] = memo if type(memo) is dict else {}
-        return self._deep(value, known)
+        return self._deep(value, memo if type(memo) is Memo else Memo())
 
-    def _deep(self, value: Any, memo: dict[Any, Any]) -> Any:
+    def _deep(self, value: Any, memo: Memo) -> Any:
         cls = type(value)
         if is_immutable(cls) and cls is not tuple and cls is not frozenset:
             return value
-        found = memo.get(id(value), _MISSING)
+        found = noted(memo, value, _MISSING)
         if found is not _MISSING:
-            return found[1]
-        # Kept beside the copy: an id means nothing once its object is gone.
+            return found
         if cls is list:
             new: Any = []
-            memo[id(value)] = (value, new)
+            note(memo, value, new)
             for item in value:
                 new.append(self._deep(item, memo))
             return new
         if cls is dict:
             new = {}
-            memo[id(value)] = (value, new)
+            note(memo, value, new)
             for key, item in value.items():
                 new[self._deep(key, memo)] = self._deep(item, memo)
             return new
-        new = self._copied(value, lambda item: self._deep(item, memo), "__deepcopy__", (memo,))
-        memo.setdefault(id(value), (value, new))
+        new = self._copied(value, lambda item: self._deep(item, memo), "__deepcopy__", memo)
+        note(memo, value, new)
         return new
 
     def _copied(
-        self, value: Any, each: Callable[[Any], Any], method: str, extra: tuple[Any, ...]
+        self, value: Any, each: Callable[[Any], Any], method: str, memo: Memo | None
     ) -> Any:
         cls = type(value)
         if cls is tuple or cls is frozenset:
@@ -144,11 +143,11 @@ class Copier:
             raise Error(f"a {cls.__name__} cannot be copied")
         own = _defined(cls, method, self._guards)
         if own is not None:
-            return own(value, *extra)
+            return _by_itself(value, own, memo)
         new = _blank(value, cls, each)
-        if extra:
+        if memo is not None:
             # An object may hold itself: it is known before its attributes are copied.
-            extra[0].setdefault(id(value), (value, new))
+            note(memo, value, new)
         try:
             state = object.__getattribute__(value, "__dict__")
         except AttributeError:
@@ -164,6 +163,16 @@ class Copier:
                 continue
             member.__set__(new, each(item))
         return new
+
+
+def _by_itself(value: Any, own: Callable[..., Any], memo: Memo | None) -> Any:
+    if memo is None:
+        return own(value)
+    begin(memo, value)
+    try:
+        return own(value, memo)
+    finally:
+        end(memo)
 
 
 def _random(value: random.Random, each: object) -> random.Random:

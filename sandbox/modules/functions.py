@@ -74,6 +74,35 @@ class cached_property:  # noqa: N801 - the name in functools
         return kept[self._name]
 
 
+_CACHE_KEEPS = frozenset({"__doc__", "__module__", "__name__", "__qualname__", "cache_parameters"})
+
+
+def _cached(function: Any, maxsize: int | None, typed: bool) -> Any:
+    wrapper: Any = functools.lru_cache(maxsize, typed)(function)
+    # It takes over what stands in the namespace of a class, past every guard.
+    names = vars(wrapper)
+    for name in list(names):
+        if name not in _CACHE_KEEPS:
+            del names[name]
+        elif name != "cache_parameters" and type(names[name]) is not str:
+            names[name] = None
+    return wrapper
+
+
+def lru_cache(maxsize: Any = 128, typed: bool = False) -> Any:
+    """Decorator: keep the results of the last calls."""
+    if callable(maxsize):
+        return _cached(maxsize, 128, bool(typed))
+    if maxsize is not None and type(maxsize) is not int:
+        raise TypeError("Expected first argument to be an integer, a callable, or None")
+    return lambda function: _cached(function, maxsize, bool(typed))
+
+
+def cache(user_function: Any, /) -> Any:
+    """Decorator: keep the result of each call."""
+    return _cached(user_function, None, False)
+
+
 def functools_names(guards: Guards) -> dict[str, Any]:
     """What stands in for parts of ``functools``."""
 
@@ -84,7 +113,9 @@ def functools_names(guards: Guards) -> dict[str, Any]:
         return functools.total_ordering(cls)
 
     return {
+        "cache": cache,
         "cached_property": cached_property,
+        "lru_cache": lru_cache,
         "total_ordering": total_ordering,
         "wraps": wraps,
     }

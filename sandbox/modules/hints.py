@@ -71,9 +71,12 @@ _ORIGINS: dict[str, Any] = {
     "Sequence": collections.abc.Sequence,
     "Set": set,
     "Sized": collections.abc.Sized,
+    "Text": str,
     "Tuple": tuple,
     "Type": type,
 }
+_CONSTRUCTORS = frozenset({"Text", "Type"})
+"""The classes behind these are never handed out: one makes classes, the other shows addresses."""
 
 
 @final
@@ -118,7 +121,7 @@ class Hint:
             first = next(b for b in bases if type(b) is Hint and _BASES.get(b._name) is base)
             return (base,) if first is self else ()
         origin = _ORIGINS.get(self._name)
-        if type(origin) is type and origin not in (type, re.Pattern, re.Match):
+        if type(origin) is type and origin not in (type, str, re.Pattern, re.Match):
             return (origin,)
         if isinstance(origin, type):
             return ()
@@ -144,7 +147,7 @@ class Hint:
         if self._name == "TypedDict" and args:
             return dict
         origin = _ORIGINS.get(self._name)
-        if type(origin) is type and origin is not type:
+        if type(origin) is type and self._name not in _CONSTRUCTORS:
             return origin(*args, **kwargs)
         if self._name == "NamedTuple":
             raise TypeError("write `class Name(NamedTuple):` with its fields in the body")
@@ -173,6 +176,8 @@ def get_origin(hint: Any) -> Any:
     if type(hint) is Hint:
         if not hint._args and hint._name not in _ORIGINS:
             return None
+        if hint._name in _CONSTRUCTORS:
+            return Hint(hint._name)
         return _ORIGINS.get(hint._name, Hint(hint._name))
     return hint.__origin__ if type(hint) is types.GenericAlias else None
 
@@ -193,7 +198,6 @@ FUNCTIONS: dict[str, Any] = {
     "NewType": new_type,
     "ParamSpec": _variable,
     "TYPE_CHECKING": False,
-    "Text": str,
     "TypeVar": _variable,
     "TypeVarTuple": _variable,
     "assert_never": _assert_never,

@@ -39,6 +39,7 @@ from types import MappingProxyType
 from typing import Any
 
 from sandbox.modules import contexts, enums, hints, zones
+from sandbox.modules.memo import Memo
 from sandbox.modules.module import Module
 
 _SCALARS: tuple[type, ...] = (
@@ -97,7 +98,7 @@ _NUMBERS: tuple[type, ...] = (decimal.Decimal, fractions.Fraction)
 _HASHES: frozenset[type] = frozenset(
     type(hashlib.new(name)) for name in hashlib.algorithms_guaranteed
 )
-_ADDRESSES: tuple[type, ...] = (
+ADDRESSES: tuple[type, ...] = (
     urllib.parse.DefragResult,
     urllib.parse.ParseResult,
     urllib.parse.SplitResult,
@@ -149,7 +150,7 @@ def _dateutil() -> dict[str, Any]:
 DATEUTIL: MappingProxyType[str, Any] = MappingProxyType(_dateutil())
 """The types of ``dateutil`` that are handed out; empty where it is not installed."""
 
-_ABSTRACT: frozenset[type] = frozenset(
+ABSTRACT: frozenset[type] = frozenset(
     {
         *(
             kind
@@ -164,7 +165,7 @@ _ABSTRACT: frozenset[type] = frozenset(
     }
 )
 
-_ENUMS: tuple[type[enum.Enum], ...] = (
+ENUMS: tuple[type[enum.Enum], ...] = (
     enum.Enum,
     enum.Flag,
     enum.FlagBoundary,
@@ -184,7 +185,7 @@ _IMMUTABLE: frozenset[type] = frozenset(
         frozenset,
         *_DATES,
         *_NUMBERS,
-        *_ADDRESSES,
+        *ADDRESSES,
         uuid.UUID,
         re.Pattern,
         re.Match,
@@ -214,9 +215,9 @@ SAFE_TYPES: frozenset[type] = frozenset(
         *_DATES,
         *_NUMBERS,
         *_HASHES,
-        *_ADDRESSES,
+        *ADDRESSES,
         *_ERRORS,
-        *_ABSTRACT,
+        *ABSTRACT,
         *(kind for key, kind in DATEUTIL.items()),
         array.array,
         calendar.Calendar,
@@ -244,7 +245,7 @@ SAFE_TYPES: frozenset[type] = frozenset(
         difflib.Match,
         difflib.SequenceMatcher,
         enum.auto,
-        *_ENUMS,
+        *ENUMS,
         type(functools.lru_cache(lambda: None)),
         functools.partial,
         type(functools.cmp_to_key(lambda a, b: 0)),
@@ -267,11 +268,12 @@ SAFE_TYPES: frozenset[type] = frozenset(
         type(sys.version_info),
         textwrap.TextWrapper,
         uuid.UUID,
+        Memo,
         Module,
     }
 )
 """Types whose instances and class the code may hold: their public attributes lead nowhere, save
-where :data:`METHODS` allows fewer."""
+where ``METHODS`` of :mod:`sandbox.modules.attributes` allows fewer."""
 
 WRITABLE: frozenset[type] = frozenset(
     {
@@ -286,6 +288,7 @@ WRITABLE: frozenset[type] = frozenset(
         collections.defaultdict,
         collections.deque,
         contexts.DecimalContext,
+        Memo,
         textwrap.TextWrapper,
     }
 )
@@ -315,58 +318,3 @@ BASES: frozenset[type] = frozenset(
     }
 )
 """Classes of modules that a class of the code's own may build on."""
-
-
-def _public(cls: type, *without: str) -> frozenset[str]:
-    return frozenset(name for name in dir(cls) if not name.startswith("_")) - set(without)
-
-
-def _names(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-def _members(cls: type[enum.Enum]) -> frozenset[str]:
-    return frozenset({"name", "value", *cls.__members__})
-
-
-METHODS: MappingProxyType[type, frozenset[str]] = MappingProxyType(
-    {
-        **dict.fromkeys(_ABSTRACT, frozenset[str]()),
-        **{cls: _public(cls) | {"_asdict", "_fields", "_replace"} for cls in _ADDRESSES},
-        **{cls: _members(cls) for cls in _ENUMS},
-        dataclasses.Field: _names(
-            "compare default default_factory hash init kw_only metadata name repr type"
-        ),
-        str: _public(str, "format", "format_map"),
-        array.array: _public(
-            array.array, "buffer_info", "fromfile", "tofile", "fromstring", "tostring"
-        ),
-        calendar.TextCalendar: _public(calendar.TextCalendar, "prweek", "prmonth", "pryear"),
-        collections.ChainMap: _names(
-            "clear copy fromkeys get items keys maps new_child parents pop popitem setdefault "
-            "update values"
-        ),
-        fractions.Fraction: _names(
-            "as_integer_ratio conjugate denominator from_decimal from_float imag is_integer "
-            "limit_denominator numerator real"
-        ),
-        io.BytesIO: _public(io.BytesIO, "getbuffer"),
-        json.JSONDecoder: _names("decode raw_decode"),
-        json.JSONEncoder: _names("default encode iterencode"),
-        random.Random: _names(
-            "betavariate binomialvariate choice choices expovariate gammavariate gauss getrandbits "
-            "getstate lognormvariate normalvariate paretovariate randbytes randint random "
-            "randrange sample seed setstate shuffle triangular uniform vonmisesvariate "
-            "weibullvariate"
-        ),
-        statistics.NormalDist: _public(statistics.NormalDist, "samples"),
-        string.Template: _names("get_identifiers is_valid safe_substitute substitute template"),
-        textwrap.TextWrapper: _names(
-            "break_long_words break_on_hyphens drop_whitespace expand_tabs fill "
-            "fix_sentence_endings initial_indent max_lines placeholder replace_whitespace "
-            "subsequent_indent tabsize width wrap"
-        ),
-        zones.ZoneInfo: _names("dst fromutc key tzname utcoffset"),
-    }
-)
-"""Types of which only these public attributes may be read, on an instance and on the class."""

@@ -240,7 +240,7 @@ def test_records_cross_by_name() -> None:
     data = cross(value, unpack=unpack)
     assert decode(data, {"Row": Row, "Point": Point, "Color": Color}) == value
     assert plain(data) == {"rows": [{"name": "a", "at": [1, 2]}, {"name": "b", "at": "r"}]}
-    with pytest.raises(NotData, match="unknown class '(Row|Point)'"):
+    with pytest.raises(NotData, match=r"unknown class '(Row|Point)'"):
         decode(data)
     row = Row("c")
     row.at = row
