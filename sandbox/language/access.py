@@ -7,12 +7,14 @@ source can spell; classes are never told by their name or by what they claim to 
 from __future__ import annotations
 
 import enum
+import string
 import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from sandbox.language.names import (
     DEFINABLE,
+    ENUM_API,
     NAMEDTUPLE_API,
     OWNED,
     READABLE,
@@ -29,15 +31,19 @@ from sandbox.language.safe import (
     ITEMS_WRITABLE,
     TABLE,
 )
-from sandbox.language.text import Formatter, scrub, shown
-from sandbox.modules import Module
+from sandbox.language.text import Formatter, scrub, scrubbed, shown
+from sandbox.modules import METHODS, Module
 
 _namespace: Callable[[type], Mapping[str, Any]] = type.__dict__["__dict__"].__get__
 _mro: Callable[[type], tuple[type, ...]] = type.__dict__["__mro__"].__get__
 _class_name: Callable[[type], str] = type.__dict__["__name__"].__get__
 _FUNCTION_NAMES = frozenset({"__name__", "__qualname__", "__doc__", "__module__"})
-_ENUM_OWN = frozenset({"_value_", "_name_"})
 _MISSING = object()
+
+
+def is_class(value: Any) -> bool:
+    """Whether ``value`` is a class, whatever it claims to be."""
+    return issubclass(type(value), type)
 
 
 def is_named_tuple(cls: type) -> bool:
@@ -105,18 +111,21 @@ class Access:
 
     def real(self, cls: Any) -> Any:
         """The class behind what the code sees."""
-        return self._real.get(cls, cls) if isinstance(cls, type) else cls
+        return self._real.get(cls, cls) if is_class(cls) else cls
 
     # Reading.
 
     def public_reader(self) -> Callable[[Any, str], Any]:
         """The quick guard, for names that are harmless on every type."""
-        own, table, careful = self._quick, TABLE, self.attribute
+        own, table, careful, seen = self._quick, TABLE, self.attribute, self._stand_ins
 
         def public(value: Any, name: str) -> Any:
             cls = type(value)
             if cls in own:
                 return getattr(value, name)
+            if cls is Module:
+                found = getattr(value, name)
+                return seen.get(found, found) if isinstance(found, type) else found
             names = table.get(cls)
             if names is not None and name in names:
                 return getattr(value, name)
@@ -136,10 +145,11 @@ class Access:
         if is_special(name):
             return self._special(value, name)
         cls = type(value)
-        if isinstance(value, type):
+        if is_class(value):
             return self._of_class(self.real(value), name)
         if cls is Module or cls is Package:
-            return getattr(value, name)
+            found = getattr(value, name)
+            return self.seen(found) if isinstance(found, type) else found
         if self.is_own(cls) or is_named_tuple(cls):
             return self._of_own(value, cls, name)
         if cls is Super:
@@ -149,21 +159,30 @@ class Access:
         return self._of_host(value, cls, name)
 
     def _of_own(self, value: Any, cls: type, name: str) -> Any:
+        if name.startswith("_") and not self._may_read_private(cls, name):
+            raise self._denied(value, name)
         for base in _mro(cls):
             if name in _namespace(base):
                 if self.is_own(base) or (is_named_tuple(base) and not name.startswith("_")):
                     return getattr(value, name)
-                return self._of_host(value, base, name)
+                return self._of_host(value, _listed(cls, base, name), name)
         if name.startswith("_") and hasattr(cls, "__getattr__"):
             raise self._denied(value, name)
         return getattr(value, name)
 
+    def _may_read_private(self, cls: type, name: str) -> bool:
+        """Enums keep things of the host's under names like ``_new_member_``."""
+        host_like = name.endswith("_") and issubclass(cls, enum.Enum)
+        return not host_like or name in ENUM_API
+
     def _of_class(self, cls: type, name: str) -> Any:
+        if name.startswith("_") and not self._may_read_private(cls, name):
+            raise self._denied(cls, name)
         for base in _mro(cls):
             if name in _namespace(base):
                 if self.is_own(base) or (is_named_tuple(base) and not name.startswith("_")):
                     return getattr(cls, name)
-                return self._of_host(cls, base, name)
+                return self._of_host(cls, _listed(cls, base, name), name)
         # What the metaclass has: nothing that the code needs, but members of old enums.
         if self.is_own(cls) and not name.startswith("_") and name != "mro":
             return getattr(cls, name)
@@ -173,17 +192,24 @@ class Access:
         """An attribute that ``cls``, a class of the host's, defines for ``value``."""
         if issubclass(cls, str) and name in ("format", "format_map"):
             return self._format_method(value, name)
-        if issubclass(cls, BaseException) and name == "args" and not isinstance(value, type):
+        if issubclass(cls, BaseException) and name == "args" and not is_class(value):
             return tuple([scrub(a) if type(a) is str else a for a in value.args])
         names = TABLE.get(cls)
         if names is not None and name in names:
             return getattr(value, name)
+        if cls is string.Template and name in ("substitute", "safe_substitute"):
+            method = getattr(value, name)
+            return lambda *args, **values: scrub(method(*args, **values))
         if name in NAMEDTUPLE_API and is_named_tuple(cls):
             return getattr(value, name)
-        if name in _ENUM_OWN and isinstance(value, enum.Enum):
+        if name in ENUM_API and isinstance(value, enum.Enum):
             return getattr(value, name)
         if names is not None and not name.startswith("_") and not _has(cls, name):
-            return getattr(value, name)  # raises as usual
+            kept = {} if is_class(value) or cls in METHODS else _instance_names(value)
+            if name in kept:
+                return kept[name]
+            kind = "type object" if is_class(value) else "object"
+            raise AttributeError(f"{_class_name(cls)!r} {kind} has no attribute {name!r}")
         raise self._denied(value, name)
 
     def _of_function(self, value: Any, name: str) -> Any:
@@ -196,7 +222,7 @@ class Access:
 
     def _format_method(self, value: Any, name: str) -> Callable[..., str]:
         formatter = self.formatter
-        if isinstance(value, type):
+        if is_class(value):
 
             def unbound(template: str, /, *args: Any, **values: Any) -> str:
                 return _format(formatter, name, template, args, values)
@@ -215,7 +241,7 @@ class Access:
             return self.type_of(value)
         if type(value) is Super:
             return self._of_super(value, name)
-        if isinstance(value, type):
+        if is_class(value):
             return self._special_of_class(self.real(value), name)
         cls = type(value)
         if name in _FUNCTION_NAMES:
@@ -237,16 +263,19 @@ class Access:
         owner = self._owner(cls, name)
         if owner is not None and (name in DEFINABLE or name in READABLE):
             if self.is_own(owner) and not (is_named_tuple(owner) and name not in VALUE_METHODS):
-                return getattr(value, name)
+                return self._own_method(value, owner, name)
             if name == "__setattr__":
                 return lambda key, new: self.assign(value, key, new, True)
             if name == "__delattr__":
                 return lambda key: self.remove(value, key, True)
             if name == "__init__" and self.is_own(cls):
                 return value.__init__
-            if name in VALUE_METHODS and (self.is_own(cls) or cls in TABLE):
+            if name in VALUE_METHODS and self._is_known(cls):
                 return self._method(value, name)
         raise self._denied(value, name)
+
+    def _is_known(self, cls: type) -> bool:
+        return cls in TABLE or self.is_own(cls) or is_named_tuple(cls)
 
     def _is_wrapper(self, value: Any) -> bool:
         """Whether it is ``functools``'s cache around a function."""
@@ -267,7 +296,7 @@ class Access:
         owner = self._owner(cls, name)
         if owner is not None and (name in DEFINABLE or name in READABLE):
             if self.is_own(owner) and not is_named_tuple(owner):
-                return getattr(cls, name)
+                return self._own_method(cls, owner, name)
             if name == "__setattr__":
                 return lambda value, key, new: self.assign(value, key, new, True)
             if name == "__delattr__":
@@ -276,9 +305,16 @@ class Access:
                 return self._new(cls)
             if name == "__init__" and (cls in INHERITABLE or self.is_own(cls)):
                 return cls.__init__  # type: ignore[misc]
-            if name in VALUE_METHODS and (cls in TABLE or self.is_own(cls)):
+            if name in VALUE_METHODS and self._is_known(cls):
                 return self._method(cls, name)
         raise self._denied(cls, name)
+
+    def _own_method(self, value: Any, owner: type, name: str) -> Any:
+        """A special method that stands in a class of the code's own."""
+        written = self.is_own_function(_namespace(owner)[name])
+        if not written and (name in SHOWING or name == "__hash__"):
+            return self._method(value, name)  # written by dataclass or namedtuple
+        return getattr(value, name)
 
     def _method(self, value: Any, name: str) -> Any:
         """A special method of the host's, its text without addresses."""
@@ -286,18 +322,22 @@ class Access:
         if name in SHOWING:
             return lambda *args: scrub(method(*args))
         if name == "__hash__" and method is not None:
-            return self.hash if isinstance(value, type) else lambda: self.hash(value)
+            if is_class(value):
+                return self.hash
+            return lambda: self.hash((method(), None))  # a tuple that is never hashed plainly
         if name in ("__mod__", "__rmod__", "__imod__"):
-            return lambda *args: _scrubbed(method(*args))
+            return lambda *args: scrubbed(method(*args))
         return method
 
     def _new(self, cls: type) -> Callable[..., Any]:
         def new(made: Any, *args: Any, **values: Any) -> Any:
             made = self.real(made)
-            if not (isinstance(made, type) and self.is_own(made) and issubclass(made, cls)):
+            if not (is_class(made) and self.is_own(made) and issubclass(made, cls)):
                 raise DeniedUse("__new__ makes instances of the code's own classes", "__new__")
             if cls is object or cls is Root:
                 return object.__new__(made)
+            if issubclass(cls, str) and len(args) == 1 and not values:
+                args = (shown(args[0]),)
             return cls.__new__(made, *args, **values)
 
         return new
@@ -307,7 +347,7 @@ class Access:
 
     def _of_super(self, proxy: Super, name: str) -> Any:
         owner, value = Super.parts(proxy)
-        start = value if isinstance(value, type) else type(value)
+        start = value if is_class(value) else type(value)
         if not issubclass(start, owner):
             start = type(value)
         order = _mro(start)
@@ -319,7 +359,12 @@ class Access:
         if self.is_own(base) or (base is Root and not is_special(name)):
             if is_special(name) and name not in DEFINABLE:
                 raise self._denied(value, name)
-            return getattr(inherited, name)
+            written = self.is_own_function(_namespace(base)[name])
+            return (
+                self._method(inherited, name)
+                if name in SHOWING and not written
+                else getattr(inherited, name)
+            )
         if name in ("__init__", "__init_subclass__"):
             return getattr(inherited, name)
         if name == "__new__":
@@ -340,7 +385,7 @@ class Access:
         raise self._denied(value, name)
 
     def _denied(self, value: Any, name: str) -> DeniedAttribute:
-        kind = "class" if isinstance(value, type) else _class_name(type(value))
+        kind = "class" if is_class(value) else _class_name(type(value))
         known = f"the attribute {name!r} of a {kind} is not available"
         return DeniedAttribute(known, name, "use the value's public methods and the built-ins")
 
@@ -351,7 +396,7 @@ class Access:
         cls = type(value)
         if cls in self.own:
             return value
-        if isinstance(value, type):
+        if is_class(value):
             if self.is_own(value):
                 return value
         elif self.is_own(cls) or cls in ATTRIBUTES_WRITABLE or self.is_own_function(value):
@@ -364,7 +409,7 @@ class Access:
 
     def writable_special(self, value: Any) -> Any:
         """``value``, whose ``__name__`` or ``__doc__`` is about to be assigned."""
-        if self.is_own_function(value) or (isinstance(value, type) and self.is_own(value)):
+        if self.is_own_function(value) or (is_class(value) and self.is_own(value)):
             return value
         return self.writable(_Nothing())
 
@@ -387,7 +432,7 @@ class Access:
         """``setattr(value, name, new)``; ``raw``: past a ``__setattr__`` of the code's own."""
         self._check_name(name)
         value = self.writable(value)
-        if raw and not isinstance(value, type) and self.is_own(type(value)):
+        if raw and not is_class(value) and self.is_own(type(value)):
             object.__setattr__(value, name, new)
         else:
             setattr(value, name, new)
@@ -396,7 +441,7 @@ class Access:
         """``delattr(value, name)``; ``raw``: past a ``__delattr__`` of the code's own."""
         self._check_name(name)
         value = self.writable(value)
-        if raw and not isinstance(value, type) and self.is_own(type(value)):
+        if raw and not is_class(value) and self.is_own(type(value)):
             object.__delattr__(value, name)
         else:
             delattr(value, name)
@@ -433,14 +478,27 @@ class Root:
         return f"<{_class_name(type(self))} object>"
 
 
+class Text(str):
+    """Base of the code's classes of text: made of any value, it shows no address."""
+
+    __slots__ = ()
+
+    def __new__(cls, *args: Any, **values: Any) -> Any:
+        if len(args) == 1 and not values:
+            text = shown(args[0])
+            # An enum asks its mixed-in class itself for the value.
+            return text if cls is Text else str.__new__(cls, text)
+        return str.__new__(cls, *args, **values)
+
+
 class Super:
     """What ``super()`` gives: only the guard can look into it."""
 
     __slots__ = ("_owner", "_value")
 
     def __init__(self, owner: type, value: Any) -> None:
-        kind = value if isinstance(value, type) else type(value)
-        if not isinstance(owner, type) or not (
+        kind = value if is_class(value) else type(value)
+        if not is_class(owner) or not (
             issubclass(kind, owner) or issubclass(type(value), owner)
         ):
             raise TypeError("super(type, obj): obj must be an instance or subtype of type")
@@ -456,12 +514,25 @@ class Super:
         return f"<super: {_class_name(self._owner)}>"
 
 
+def _listed(cls: type, owner: type, name: str) -> type:
+    """The class whose table speaks for ``owner``'s attribute ``name``: it, or one that hides it."""
+    order = _mro(cls)
+    for base in order[: order.index(owner)]:
+        if name in TABLE.get(base, ()):
+            return base
+    return owner
+
+
+def _instance_names(value: Any) -> Mapping[str, Any]:
+    try:
+        found: Mapping[str, Any] = object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        return {}
+    return found
+
+
 def _has(cls: type, name: str) -> bool:
     return any(name in _namespace(base) for base in _mro(cls))
-
-
-def _scrubbed(value: Any) -> Any:
-    return scrub(value) if type(value) is str else value
 
 
 def _format(

@@ -10,10 +10,17 @@ from typing import Any
 
 from sandbox.language.access import Access
 from sandbox.language.refusal import DeniedUse
-from sandbox.language.safe import EXCEPTIONS, PLAIN
-from sandbox.language.text import Prints, asciified, formatted, represented, shown
+from sandbox.language.safe import EXCEPTIONS
+from sandbox.language.text import PLAIN, Prints, asciified, formatted, represented
 
-_AS_THEY_ARE = ["abs", "all", "any", "bin", "bool", "bytearray", "bytes", "callable", "chr", "classmethod", "complex", "dict", "divmod", "enumerate", "filter", "float", "frozenset", "hex", "int", "iter", "len", "list", "map", "max", "min", "next", "object", "oct", "ord", "pow", "property", "range", "reversed", "round", "set", "slice", "sorted", "staticmethod", "sum", "tuple", "zip", "isinstance", "issubclass", "None", "True", "False", "Ellipsis", "NotImplemented"]
+_AS_THEY_ARE: tuple[str, ...] = (
+    *("abs", "all", "any", "bin", "bool", "bytearray", "bytes", "callable", "chr", "classmethod"),
+    *("complex", "dict", "divmod", "enumerate", "filter", "float", "frozenset", "hex", "int"),
+    *("isinstance", "issubclass", "iter", "len", "list", "map", "max", "min", "next", "object"),
+    *("oct", "ord", "pow", "property", "range", "reversed", "round", "set", "slice", "sorted"),
+    *("staticmethod", "sum", "tuple", "zip"),
+    *("None", "True", "False", "Ellipsis", "NotImplemented"),
+)
 _NONE_GIVEN = object()
 
 
@@ -62,6 +69,9 @@ def table(access: Access, prints: Prints) -> dict[str, Any]:
         plain = hash(value)
         return plain if _plain_hash(value) else number(plain)
 
+    def show(*values: Any, **options: Any) -> None:
+        prints.print(*values, **options)
+
     access.hash = hashed
     named: dict[str, Callable[..., Any]] = {
         "getattr": get,
@@ -75,11 +85,10 @@ def table(access: Access, prints: Prints) -> dict[str, Any]:
         "repr": lambda value, /: represented(value),
         "ascii": lambda value, /: asciified(value),
         "format": lambda value, spec="", /: formatted(value, -1, spec),
-        "print": prints.print,
+        "print": show,
     }
     for name, function in named.items():
-        if name != "print":
-            function.__name__ = function.__qualname__ = name
+        function.__name__ = function.__qualname__ = name
     names.update(named)
     return names
 
@@ -99,6 +108,3 @@ def _numbering() -> Callable[[int], int]:
         return int.from_bytes(hashlib.blake2b(data, key=key, digest_size=7).digest(), "little")
 
     return number
-
-
-__all__ = ["shown", "table"]

@@ -8,7 +8,7 @@ import types
 import typing
 from typing import Any
 
-from sandbox.language.access import Access, Root, is_named_tuple
+from sandbox.language.access import Access, Root, Text, is_named_tuple
 from sandbox.language.names import is_special
 from sandbox.language.refusal import DeniedUse
 from sandbox.language.safe import INHERITABLE, TABLE
@@ -16,6 +16,9 @@ from sandbox.language.text import shown
 from sandbox.modules import hints
 
 _IS_ABSTRACT = "__isabstractmethod__"
+
+
+_BUILT_ON: dict[Any, Any] = {hints.NamedTupleBase: typing.NamedTuple, str: Text}
 
 
 class Classes:
@@ -36,7 +39,7 @@ class Classes:
         real = [self._access.real(base) for base in _resolved(bases)]
         for base in real:
             self._check_base(base)
-        real = [typing.NamedTuple if base is hints.NamedTupleBase else base for base in real]
+        real = [_BUILT_ON.get(base, base) for base in real]
         if not real or real == [object]:
             real = [Root]
         made = builtins.__build_class__(body, name, *real, **keywords)

@@ -74,6 +74,12 @@ NAMEDTUPLE_API: frozenset[str] = frozenset(
     {"_replace", "_asdict", "_fields", "_make", "_field_defaults"}
 )
 
+ENUM_API: frozenset[str] = frozenset(
+    {"_value_", "_name_", "_missing_", "_generate_next_value_", "_ignore_", "_order_"}
+    | {"_member_map_", "_member_names_", "_value2member_map_"}
+)
+"""What of an enum's names with an underscore on both sides may be read."""
+
 READABLE: frozenset[str] = frozenset(
     {"__name__", "__qualname__", "__doc__", "__module__", "__class__", "__dict__", "__members__"}
     | {"__cause__", "__context__", "__notes__", "__slots__", "__match_args__"}

@@ -85,7 +85,9 @@ def _parts(call: ast.Call, inner: list[ast.pattern], temporary: Callable[[], str
     tests: list[ast.expr] = [ast.Compare(found, [ast.IsNot()], [ast.Constant(None)])]
     for index, pattern in enumerate(inner):
         item = ast.Subscript(nodes.load(parts), ast.Constant(index), ast.Load())
-        if isinstance(pattern, ast.MatchStar) or (isinstance(pattern, ast.MatchAs) and pattern.pattern is None):
+        if isinstance(pattern, ast.MatchStar) or (
+            isinstance(pattern, ast.MatchAs) and pattern.pattern is None
+        ):
             if pattern.name is not None:
                 tests.append(nodes.at(_bind(pattern.name, item), pattern))
         else:

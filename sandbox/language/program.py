@@ -10,16 +10,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.language import builtin, fields
+from sandbox.language import builtin, fields, tables
 from sandbox.language.access import Access, Package, Super
 from sandbox.language.classes import Classes
 from sandbox.language.matching import Matching
 from sandbox.language.names import is_special
 from sandbox.language.refusal import DeniedImport, DeniedUse, NotAllowed, Problem
 from sandbox.language.safe import ABC
-from sandbox.language.text import Prints, formatted, percent
+from sandbox.language.text import Prints, formatted, percent, percent_in_place
 from sandbox.language.transformer import Transformer
-from sandbox.modules import AVAILABLE, Guards, Loader, Module, why_not
+from sandbox.modules import AVAILABLE, Guards, Loader, Module, names_in, why_not
 
 FILENAME = "<solution>"
 MODULE_NAME = "__solution__"
@@ -188,7 +188,7 @@ def program(
             "@write_item": access.writable_item,
             "@super": lambda owner, value: Super(access.real(owner), value),
             "@mod": percent,
-            "@imod": _percent_in_place,
+            "@imod": percent_in_place,
             "@format": formatted,
             "@slice": slice,
             "@match_sequence": matching.sequence,
@@ -230,6 +230,14 @@ def _evaluating(space: dict[str, Any]) -> Callable[..., Any]:
     return evaluate
 
 
+_REPLACED: Mapping[str, Mapping[str, Any]] = types.MappingProxyType(
+    {
+        "csv": {"writer": tables.Writer, "DictWriter": tables.DictWriter},
+        "operator": {"mod": percent, "imod": percent_in_place},
+    }
+)
+"""Functions that make text of any value, by ones that show no address."""
+
 _FOR_THE_INTERPRETER = frozenset(
     {"_pylong", "_strptime", "_warnings", "collections", "datetime", "decimal", "encodings", "io"}
     | {"numbers", "re", "time", "unicodedata", "warnings", "zoneinfo"}
@@ -243,19 +251,15 @@ def _import_for_the_interpreter(name: str, *ignored: Any) -> Any:
     raise DeniedImport(f"module {name!r} is not available", f"import {name}")
 
 
-def _percent_in_place(left: Any, right: Any) -> Any:
-    if isinstance(left, str | bytes | bytearray):
-        return percent(left, right)
-    left %= right
-    return left
-
-
 def _importing(access: Access, allowed: frozenset[str], seed: int) -> dict[str, Callable[..., Any]]:
     guards = Guards(getattr=access.attribute, is_own=access.is_own)
     loader = Loader(guards, seed=seed, allowed=allowed)
 
     def load(name: str) -> Module:
         module = OWN_MODULES.get(name) or loader.load(name)
+        if module is not None and name in _REPLACED:
+            names = {each: getattr(module, each) for each in names_in(module)}
+            module = Module(name, names | _REPLACED[name])
         if module is None:
             raise DeniedImport(
                 f"module {name!r} is not available", f"import {name}", why_refused(name)
@@ -273,7 +277,7 @@ def _importing(access: Access, allowed: frozenset[str], seed: int) -> dict[str, 
     def member(name: str, wanted: str) -> Any:
         module = load(name)
         try:
-            return getattr(module, wanted)
+            return access.attribute(module, wanted)
         except AttributeError:
             if f"{name}.{wanted}" in AVAILABLE:
                 return load(f"{name}.{wanted}")

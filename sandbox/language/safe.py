@@ -5,15 +5,14 @@ from __future__ import annotations
 import builtins
 import collections
 import enum
+import string
 import types
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from sandbox.language import tables
 from sandbox.language.names import SENSITIVE
-from sandbox.modules import BASES, METHODS, SAFE_TYPES, WRITABLE
-
-PLAIN: frozenset[type] = frozenset({str, int, float, bool, type(None), bytes, complex})
-"""Exact types whose text and hash say nothing of memory."""
+from sandbox.modules import BASES, METHODS, SAFE_TYPES, WRITABLE, Module
 
 _ODDLY_NAMED = {"BaseExceptionGroup", "ExceptionGroup", "EncodingWarning", "ResourceWarning"}
 
@@ -43,6 +42,8 @@ _BUILTIN: tuple[type, ...] = (
 
 _EXACT: dict[type, frozenset[str]] = {
     types.GeneratorType: frozenset({"send", "throw", "close"}),
+    tables.Writer: frozenset({"writerow", "writerows", "dialect"}),
+    tables.DictWriter: frozenset({"writeheader", "writerow", "writerows", "fieldnames"}),
     types.GenericAlias: frozenset(),
     types.UnionType: frozenset(),
     # Names that a method forwards to its function.
@@ -61,15 +62,19 @@ def _table() -> Mapping[type, frozenset[str]]:
     for cls, names in METHODS.items():
         table[cls] = frozenset(names)
     table.update(_EXACT)
+    del table[Module]
     for cls in (enum.Enum, *(cls for cls in table if issubclass(cls, enum.Enum))):
         table[cls] = frozenset({"name", "value"})
+    # Read the careful way: other values' text is put in by the interpreter.
+    table[string.Template] -= {"substitute", "safe_substitute"}
     for exception in EXCEPTIONS.values():
-        table[exception] -= {"args"}  # read the careful way: the interpreter's text in it
+        table[exception] -= {"args"}
     return types.MappingProxyType(table)
 
 
 TABLE: Mapping[type, frozenset[str]] = _table()
 """Public attributes of the instances, and of the class itself, by exact type."""
+
 
 class ABC:
     """``abc.ABC``: nothing but a name, since every class here obeys ``abstractmethod``."""

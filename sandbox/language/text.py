@@ -8,9 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sandbox.language.refusal import DeniedUse
-from sandbox.language.safe import PLAIN
+
+PLAIN: frozenset[type] = frozenset({str, int, float, bool, type(None), bytes, complex})
+"""Exact types whose text and hash say nothing of memory."""
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+_ADDRESS_IN_BYTES = re.compile(rb" at 0x[0-9a-fA-F]+")
 _MOST_NESTED_FIELDS = 2
 
 Read = Callable[[Any, str], Any]
@@ -49,16 +52,28 @@ def formatted(value: Any, conversion: int = -1, spec: str = "") -> str:
     return scrub(format(value, spec))
 
 
+def scrubbed(value: Any) -> Any:
+    """``value``, without addresses where it is text or bytes."""
+    if type(value) is str:
+        return scrub(value)
+    if (type(value) is bytes or type(value) is bytearray) and b" at 0x" in value:
+        return type(value)(_ADDRESS_IN_BYTES.sub(b"", value))
+    return value
+
+
 def percent(left: Any, right: Any) -> Any:
     """``left % right``, where ``left`` may be text."""
-    value = left % right
-    if type(value) is str and isinstance(left, str):
-        return scrub(value)
-    if isinstance(left, bytes | bytearray) and isinstance(value, bytes | bytearray):
-        if b" at 0x" in value:
-            return type(value)(re.sub(rb" at 0x[0-9a-fA-F]+", b"", value))
-        return value
-    return value
+    if isinstance(left, str | bytes | bytearray):
+        return scrubbed(left % right)
+    return left % right
+
+
+def percent_in_place(left: Any, right: Any) -> Any:
+    """What ``left %= right`` leaves in ``left``."""
+    if isinstance(left, str | bytes | bytearray):
+        return percent(left, right)
+    left %= right
+    return left
 
 
 class Formatter:
