@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import time
 import weakref
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ from sandbox.jail.assurance import Status
 from sandbox.limits import Limits, Policy
 from sandbox.pool import waiting
 from sandbox.pool.conversation import Conversation
+from sandbox.pool.fresh import Fresh
 from sandbox.pool.launching import Child
 from sandbox.pool.pool import Pool
 from sandbox.request import Request, Run
@@ -49,14 +51,18 @@ class Sandbox:
         policy: Policy | None = None,
         ready: int | None = None,
         most_running: int | None = None,
-        _pool: Pool | None = None,
+        _pool: Pool | Fresh | None = None,
     ) -> None:
         cores = os.cpu_count() or 1
         self._limits = limits or Limits()
         self._policy = policy or Policy()
-        self._pool = _pool or Pool(
-            ready=ready if ready is not None else min(2 + 2 * cores, 32),
-            most_running=most_running or 8 * cores,
+        most_running = most_running or 8 * cores
+        self._pool = _pool or (
+            Pool(
+                ready=min(2 + 2 * cores, 32) if ready is None else ready, most_running=most_running
+            )
+            if sys.platform.startswith("linux")
+            else Fresh(most_running=most_running)
         )
         self._finalizer = weakref.finalize(self, self._pool.close)
 

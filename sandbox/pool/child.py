@@ -8,6 +8,7 @@ import os
 import random
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NoReturn
 
 from sandbox.jail import rlimits
@@ -40,25 +41,36 @@ def live(
         warm_up()
         lock.apply()
         status = _BROKEN
-        _one_job(_Channel(channel), execute, base_bytes)
+        read, write = partial(os.read, channel), partial(os.write, channel)
+        one_job(Channel(read, write), execute, base_bytes)
         status = 0
     finally:
         os._exit(status)
 
 
-class _Channel:
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
+class Channel:
+    """The connection to the host, as the child uses it.
 
-    def read(self, most: int) -> bytes:
-        return os.read(self._descriptor, most)
+    Args:
+        read: Gives at most so many bytes, ``b""`` at the end.
+        write: Takes bytes, and says how many it took.
+    """
+
+    def __init__(
+        self, read: Callable[[int], bytes], write: Callable[[bytes | memoryview], int]
+    ) -> None:
+        self.read = read
+        self._write = write
 
     def send(self, kind: bytes, payload: bytes) -> None:
-        rest = memoryview(frames.pack(kind, payload))
-        while rest:
-            rest = rest[os.write(self._descriptor, rest) :]
+        """Send one message, without a copy of what may fill the memory."""
+        for part in (frames.head(kind, payload), payload):
+            rest = memoryview(part)
+            while rest:
+                rest = rest[self._write(rest) :]
 
     def call_tool(self, name: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:
+        """Have the host answer a call; raises ``ToolFailed`` where it gives no value."""
         call = {"name": name, "arguments": arguments, "keywords": keywords}
         self.send(frames.CALL, json.dumps(call, allow_nan=False).encode())
         reply = frames.read_one(self.read)
@@ -70,7 +82,8 @@ class _Channel:
         return json.loads(payload)
 
 
-def _one_job(channel: _Channel, execute: Execute, base_bytes: int) -> None:
+def one_job(channel: Channel, execute: Execute, base_bytes: int) -> None:
+    """Read a job, run it, answer, and wait until the host has read the answer."""
     message = frames.read_one(channel.read)
     if message is None:
         return
@@ -82,7 +95,7 @@ def _one_job(channel: _Channel, execute: Execute, base_bytes: int) -> None:
     channel.read(1)  # until the host has read it all
 
 
-def _answer(job: Job, channel: _Channel, execute: Execute) -> tuple[Answer, bytes]:
+def _answer(job: Job, channel: Channel, execute: Execute) -> tuple[Answer, bytes]:
     try:
         answer = execute(job, channel.call_tool)
         value = _compact(answer.value)

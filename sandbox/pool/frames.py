@@ -23,6 +23,9 @@ GIVEN: Final = b"G"
 FAILED: Final = b"F"
 """Host → child: why the tool gave nothing, as a JSON string."""
 
+HELLO: Final = b"H"
+"""A child that was started for one job alone → host: which layers it found."""
+
 _HEAD = struct.Struct(">cI")
 HEAD_BYTES: Final = _HEAD.size
 MOST_BYTES: Final = 2**32 - 1
@@ -32,9 +35,14 @@ class BadFrame(Exception):
     """What came is no frame that may come now."""
 
 
+def head(kind: bytes, payload: bytes) -> bytes:
+    """What goes before this payload."""
+    return _HEAD.pack(kind, len(payload))
+
+
 def pack(kind: bytes, payload: bytes) -> bytes:
     """One message."""
-    return _HEAD.pack(kind, len(payload)) + payload
+    return head(kind, payload) + payload
 
 
 class Reader:

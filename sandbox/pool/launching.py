@@ -4,33 +4,33 @@ from __future__ import annotations
 
 import array
 import contextlib
-import importlib.util
 import json
 import os
 import select
 import signal
 import socket
 import subprocess
-import sys
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from sandbox.errors import SandboxUnavailable
 from sandbox.jail.assurance import Status, status_of
+from sandbox.pool import starting
 
 _MESSAGE_BYTES = 65_536
 _START_S = 30.0
-_BOOT = """
-import importlib.util as u, json, sys
-fd, home, roots, worker = int(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3]), sys.argv[4]
-sys.path.extend(roots)
-s = u.spec_from_file_location("sandbox", home + "/__init__.py", submodule_search_locations=[home])
-m = sys.modules["sandbox"] = u.module_from_spec(s)
-s.loader.exec_module(m)
-from sandbox.pool.zygote import main
-main(fd, worker)
-"""
+
+
+class Parent(Protocol):
+    """What a child comes from, as those who use the child see it."""
+
+    status: Status
+    gone: bool
+    """Whether it is known to have ended, and its children with it."""
+
+    def order(self, **what: Any) -> bool:
+        """Ask for something, if it can."""
+        ...
 
 
 @dataclass(eq=False, slots=True)
@@ -48,7 +48,7 @@ class Child:
     number: int
     channel: socket.socket
     handle: int | None
-    zygote: Zygote
+    zygote: Parent
     exit_code: int | None = None
 
     def kill(self) -> None:
@@ -79,12 +79,9 @@ class Zygote:
 
     def __init__(self, worker: str, roots: tuple[str, ...] = ()) -> None:
         self._connection, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        home = str(Path(__file__).resolve().parent.parent)
-        known = json.dumps([*_homes_of_needs(), *roots])
-        command = (sys.executable, "-I", "-X", "utf8", "-c", _BOOT)
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603
-                [*command, str(theirs.fileno()), home, known, worker],
+                starting.command("sandbox.pool.zygote", roots, str(theirs.fileno()), worker),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -105,14 +102,14 @@ class Zygote:
 
     def _hello(self) -> Status:
         said: dict[str, Any] = {}
-        if select.select([self._connection], [], [], _START_S)[0]:
+        if self.wait(_START_S):
             with contextlib.suppress(OSError):
                 said = json.loads(self._connection.recv(_MESSAGE_BYTES) or b"{}")
         if "hello" not in said:
             self.end()
             why = said.get("failed", f"it ended with status {self._process.returncode}")
             raise SandboxUnavailable(f"The sandbox's process does not start: {why}.")
-        return status_of({name: (bool(p), str(why)) for name, (p, why) in said["hello"].items()})
+        return status_of(starting.found_in(said["hello"]))
 
     def order(self, **what: Any) -> bool:
         """Send an order; whether the zygote could take it. Never waits."""
@@ -167,16 +164,3 @@ class Zygote:
 
 
 _CLOEXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
-
-
-def _homes_of_needs() -> list[str]:
-    """Folders of the packages that children need, which the bare interpreter may not know."""
-    homes = []
-    for name in ("RestrictedPython", "dateutil", "six"):
-        spec = importlib.util.find_spec(name)
-        if spec is not None and spec.origin:
-            origin = Path(spec.origin)
-            homes.append(
-                str(origin.parent.parent if spec.submodule_search_locations else origin.parent)
-            )
-    return sorted(set(homes))

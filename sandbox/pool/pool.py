@@ -118,16 +118,6 @@ class Pool:
             child.kill()
             self._deal()
 
-    def put_back(self, child: Child) -> None:
-        """The child was not used after all."""
-        with self._changed:
-            self._running.pop((id(child.zygote), child.number), None)
-            if child.zygote is self._zygote and child.exit_code is None:
-                self._ready.appendleft(child)
-            else:
-                child.kill()
-            self._deal()
-
     def end_of(self, child: Child, timeout_s: float) -> int | None:
         """How a child ended whose connection broke, waiting for the news; ``None`` if unknown."""
         with self._changed:

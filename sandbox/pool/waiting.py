@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import select
+import socket
 import time
 from collections.abc import Awaitable, Callable
 
@@ -67,8 +68,6 @@ class _Link:
         self._socket = child.channel
         self._deadline = deadline
         self._patient_until = time.monotonic() + _PATIENCE_S
-        self._to_read = select.poll()
-        self._to_read.register(self._socket, select.POLLIN)
 
     def send(self, data: bytes, conversation: Conversation) -> None:
         rest = memoryview(data)
@@ -77,16 +76,14 @@ class _Link:
                 try:
                     rest = rest[self._socket.send(rest) :]
                 except BlockingIOError:
-                    to_write = select.poll()
-                    to_write.register(self._socket, select.POLLOUT)
-                    self._wait(to_write)
+                    self._wait(to_write=True)
         except (BrokenPipeError, ConnectionResetError):
             raise Broken(unread=not conversation.heard) from None
 
     def receive(self, conversation: Conversation) -> bytes:
         try:
             while True:
-                self._wait(self._to_read)
+                self._wait()
                 try:
                     data = self._socket.recv(_AT_ONCE_BYTES)
                 except BlockingIOError:
@@ -98,17 +95,26 @@ class _Link:
             raise Broken(unread=False)
         return data
 
-    def _wait(self, poll: select.poll) -> None:
+    def _wait(self, *, to_write: bool = False) -> None:
         while True:
             now = time.monotonic()
             if now >= self._deadline:
                 raise SandboxTimeout("The code took too long.")
             until = min(self._patient_until, self._deadline)
-            if poll.poll(max(0.0, until - now) * 1000):
+            if _ready(self._socket, max(0.0, until - now), to_write=to_write):
                 return
             if until == self._patient_until:
                 self._patient_until = float("inf")
                 self._child.zygote.order(renice=[self._child.number])
+
+
+def _ready(channel: socket.socket, seconds: float, *, to_write: bool) -> bool:
+    if hasattr(select, "poll"):
+        poll = select.poll()
+        poll.register(channel, select.POLLOUT if to_write else select.POLLIN)
+        return bool(poll.poll(seconds * 1000))
+    given = ([], [channel]) if to_write else ([channel], [])  # Windows
+    return any(select.select(*given, [], seconds))
 
 
 async def aconverse(

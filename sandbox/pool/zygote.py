@@ -30,7 +30,7 @@ _MOST_DESCRIPTORS = 256
 _NICE = 15
 
 
-def main(control: int, worker: str) -> NoReturn:
+def main(control: str, worker: str) -> NoReturn:
     """Be the zygote until the host goes away; never returns.
 
     Args:
@@ -38,7 +38,7 @@ def main(control: int, worker: str) -> NoReturn:
         worker: Module with ``execute``, and perhaps ``preload`` and ``warm_up``.
     """
     os.environ.clear()  # the interpreter sets a locale of its own accord
-    connection = socket.socket(fileno=control)
+    connection = socket.socket(fileno=int(control))
     try:
         _Zygote(connection, worker).live()
     except Exception as error:  # noqa: BLE001  whatever it is, the host must hear of it
