@@ -208,6 +208,7 @@ def _decimal(run: Loader) -> dict[str, Any]:
 def _zoneinfo(run: Loader) -> dict[str, Any]:
     from sandbox.modules import zones
 
+    zones.available_timezones()  # read now: later there may be no files
     return {name: getattr(zones, name) for name in AVAILABLE["zoneinfo"]}
 
 

@@ -37,6 +37,8 @@ def _hashlib() -> dict[str, Any]:
 def _rrule() -> dict[str, Any]:
     from dateutil import rrule
 
+    zones.available_timezones()
+
     def rrulestr(s: str, **options: Any) -> Any:
         """A recurrence rule from its text (RFC 5545); zones by name are of ``zoneinfo``."""
         options.setdefault("tzids", zones.gettz)
@@ -46,6 +48,7 @@ def _rrule() -> dict[str, Any]:
 
 
 def _tz() -> dict[str, Any]:
+    zones.available_timezones()
     return {"gettz": zones.gettz}
 
 
