@@ -8,7 +8,8 @@ import types
 import typing
 from typing import Any
 
-from sandbox.language.access import Access, Root, Text, is_named_tuple
+from sandbox.language.access import Access
+from sandbox.language.kinds import Root, Text, is_named_tuple
 from sandbox.language.names import is_special
 from sandbox.language.refusal import DeniedUse
 from sandbox.language.safe import INHERITABLE, TABLE

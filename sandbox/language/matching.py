@@ -19,7 +19,7 @@ class Matching:
         self._access = access
 
     def sequence(self, value: Any, count: int, star: int) -> list[Any] | None:
-        """Items of a sequence of ``count`` patterns, the one at ``star`` (if any) taking the rest."""
+        """Items of a sequence of ``count`` patterns; the one at ``star`` (or -1) takes the rest."""
         if isinstance(value, str | bytes | bytearray) or not isinstance(value, Sequence | deque):
             return None
         items = list(value)

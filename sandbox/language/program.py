@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.language import builtin, fields, tables
-from sandbox.language.access import Access, Package, Super
+from sandbox.language.access import Access
 from sandbox.language.classes import Classes
+from sandbox.language.kinds import Package, Super
 from sandbox.language.matching import Matching
 from sandbox.language.names import is_special
 from sandbox.language.refusal import DeniedImport, DeniedUse, NotAllowed, Problem
@@ -204,7 +205,7 @@ def program(
 
 def _evaluating(space: dict[str, Any]) -> Callable[..., Any]:
     def evaluate(source: str, names: Any = None, more: Any = None, /) -> Any:
-        """``eval`` of one expression under the same policy, in the module's names and those given."""
+        """``eval`` of one expression, under the same policy and in the module's names."""
         if not isinstance(source, str):
             raise DeniedUse("eval takes the text of an expression", "eval")
         tree = ast.parse(str.__str__(source).strip(), "<expression>", "eval")
@@ -259,7 +260,7 @@ def _importing(access: Access, allowed: frozenset[str], seed: int) -> dict[str, 
         module = OWN_MODULES.get(name) or loader.load(name)
         if module is not None and name in _REPLACED:
             names = {each: getattr(module, each) for each in names_in(module)}
-            module = Module(name, names | _REPLACED[name])
+            module = Module(name, {**names, **_REPLACED[name]})
         if module is None:
             raise DeniedImport(
                 f"module {name!r} is not available", f"import {name}", why_refused(name)

@@ -136,7 +136,8 @@ def _tuple(spec: RecordSpec) -> type:
 
 
 def _enum(spec: RecordSpec) -> type:
-    made: Any = enum.Enum(spec.name, list(spec.members), module="__solution__")
+    make: Any = enum.Enum
+    made = make(spec.name, list(spec.members), module="__solution__")
     type.__setattr__(made, OWNED, True)
     cls: type = made
     return cls

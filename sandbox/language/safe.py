@@ -63,8 +63,8 @@ def _table() -> Mapping[type, frozenset[str]]:
         table[cls] = frozenset(names)
     table.update(_EXACT)
     del table[Module]
-    for cls in (enum.Enum, *(cls for cls in table if issubclass(cls, enum.Enum))):
-        table[cls] = frozenset({"name", "value"})
+    enums: list[type] = [kind for kind in table if issubclass(kind, enum.Enum)]
+    table.update(dict.fromkeys([enum.Enum, *enums], frozenset({"name", "value"})))
     # Read the careful way: other values' text is put in by the interpreter.
     table[string.Template] -= {"substitute", "safe_substitute"}
     for exception in EXCEPTIONS.values():

@@ -14,7 +14,8 @@ import pytest
 
 from sandbox.job import Answer
 from sandbox.language import Denied, NotAllowed, Prints, check, program
-from sandbox.language.access import Access, Super
+from sandbox.language.access import Access
+from sandbox.language.kinds import Super
 from sandbox.modules import AVAILABLE, Module
 from tests.sandbox.language_help import programs, run
 
@@ -36,7 +37,7 @@ _HOST_FUNCTIONS = [
     *(object.__getattribute__, type.__getattribute__, str.format_map),
 ]
 _TEXT_OF_HOST = re.compile(
-    r" at 0x[0-9a-f]+|<module|<frame|<code object|'__builtins__'|<built-in function (eval|exec|open)"
+    r" at 0x[0-9a-f]+|<module|<frame|<code object|'__builtins__'|<built-in function (eval|exec)"
     r"|<class 'type'>, <class|SourceFileLoader|ModuleSpec"
 )
 
@@ -49,9 +50,12 @@ def stolen(value: Any, depth: int = 4) -> str | None:
         return f"the class {value.__name__}"
     if any(value is each for each in _HOST_FUNCTIONS):
         return f"the function {value.__name__}"
-    if isinstance(value, types.BuiltinMethodType) and isinstance(value.__self__, type):
-        if value.__name__ in ("__subclasses__", "mro"):
-            return f"the method {value.__name__}"
+    if (
+        isinstance(value, types.BuiltinMethodType)
+        and isinstance(value.__self__, type)
+        and value.__name__ in ("__subclasses__", "mro")
+    ):
+        return f"the method {value.__name__}"
     if isinstance(value, str) and _TEXT_OF_HOST.search(value):
         return f"the text {value[:80]!r}"
     if isinstance(value, bytes | bytearray) and b" at 0x" in value:
@@ -121,16 +125,20 @@ SUBJECTS = {
     "context manager": "contextlib.suppress(KeyError)",
 }
 NAMES = (
-    "__globals__ __code__ __closure__ __builtins__ __self__ __func__ __subclasses__ __mro__ "
-    "__bases__ __base__ __dict__ __class__ __reduce__ __reduce_ex__ __getattribute__ __getattr__ "
-    "__traceback__ __wrapped__ __loader__ __spec__ __annotations__ __defaults__ __kwdefaults__ "
-    "__objclass__ __call__ __get__ __init__ __new__ __repr__ __format__ __hash__ __setattr__ "
-    "__init_subclass__ __subclasshook__ __dir__ __sizeof__ __module__ __weakref__ __origin__ "
-    "__import__ __text_signature__ __qualname__ __instancecheck__ __prepare__ __mro_entries__ "
-    "gi_frame gi_code gi_yieldfrom cr_frame f_globals f_back f_builtins tb_frame tb_next mro obj "
-    "with_traceback format format_map func_globals _module _parts _table _facts _member_type_ "
-    "_new_member_ co_code fget func"
-).split()
+    *("__globals__", "__code__", "__closure__", "__builtins__", "__self__", "__func__"),
+    *("__subclasses__", "__mro__", "__bases__", "__base__", "__dict__", "__class__"),
+    *("__reduce__", "__reduce_ex__", "__getattribute__", "__getattr__", "__traceback__"),
+    *("__wrapped__", "__loader__", "__spec__", "__annotations__", "__defaults__"),
+    *("__kwdefaults__", "__objclass__", "__call__", "__get__", "__init__", "__new__"),
+    *("__repr__", "__format__", "__hash__", "__setattr__", "__init_subclass__"),
+    *("__subclasshook__", "__dir__", "__sizeof__", "__module__", "__weakref__"),
+    *("__origin__", "__import__", "__text_signature__", "__qualname__"),
+    *("__instancecheck__", "__prepare__", "__mro_entries__", "gi_frame", "gi_code"),
+    *("gi_yieldfrom", "cr_frame", "f_globals", "f_back", "f_builtins", "tb_frame"),
+    *("tb_next", "mro", "obj", "with_traceback", "format", "format_map", "func_globals"),
+    *("_module", "_parts", "_table", "_facts", "_member_type_", "_new_member_"),
+    *("co_code", "fget", "func"),
+)
 PRELUDE = """
 import contextlib, datetime, functools, json, math, random, re, typing
 from collections import namedtuple
@@ -236,7 +244,9 @@ def test_there_are_enough_payloads():
     assert len(PAYLOADS) >= 100
 
 
-GUARDS = "_getattr_ _write_ _getitem_ _getiter_ __metaclass__ __builtins__ __import__ __name__ _print"
+GUARDS = (
+    "_getattr_ _write_ _getitem_ _getiter_ __metaclass__ __builtins__ __import__ __name__ _print"
+)
 BINDINGS = {
     "assign": "{name} = f",
     "def": "def {name}(*a): pass",
