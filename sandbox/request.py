@@ -23,6 +23,8 @@ from sandbox.tooling import Toolbox, check_tools
 
 T = TypeVar("T")
 
+_MOST = 2**31
+
 
 @dataclass(frozen=True, slots=True)
 class Run(Generic[T]):
@@ -59,6 +61,7 @@ class Request(Generic[T]):
         self.started = time.monotonic()
         self.deadline = self.started + limits.timeout_s
         self.limits = limits
+        _check_limits(limits)
         self.adapter: TypeAdapter[T] = _adapter(returns)
         self.exchange = Exchange(policy.types, depth=limits.depth)
         check_tools(policy.tools)
@@ -124,6 +127,17 @@ def _check_source(code: str, entry: str, limits: Limits) -> None:
         )
     if entry and not all(part.isidentifier() for part in entry.split(".")):
         raise InvalidInput(f"{entry!r} is no name of a function.")
+
+
+def _check_limits(limits: Limits) -> None:
+    for name in ("timeout_s", "memory_mb", "output_bytes", "source_bytes", "depth"):
+        value = getattr(limits, name)
+        if not 0 < value < _MOST:
+            raise InvalidInput(
+                f"Limits({name}={value!r}) is no bound: it must be above 0, and finite."
+            )
+    if not 0 <= limits.printed_chars < _MOST:
+        raise InvalidInput(f"Limits(printed_chars={limits.printed_chars!r}) is no bound.")
 
 
 def _modules(policy: Policy) -> tuple[str, ...]:

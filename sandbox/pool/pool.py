@@ -78,11 +78,11 @@ class Pool:
             if self._ready and not self._waiting and len(self._running) < self._most_running:
                 child = self._hand_out()
                 if 2 * (len(self._ready) + self._ordered) < self._ready_target:
-                    self._fill()
+                    self._order()
                 return child
             promise: Future[Child] = Future()
             self._waiting.append(promise)
-            self._fill()
+            self._order()
             return promise
 
     def take(self, deadline: float) -> Child:
@@ -113,8 +113,8 @@ class Pool:
         with self._changed:
             if self._running.pop((id(child.zygote), child.number), None) is None:
                 return
-            if not child.zygote.gone:
-                child.zygote.order(forget=[child.number], spawn=self._owed())
+            if child.zygote is self._zygote:
+                self._order(forget=[child.number])
             child.kill()
             self._deal()
 
@@ -175,20 +175,16 @@ class Pool:
             promise = self._waiting.popleft()
             if promise.set_running_or_notify_cancel():
                 promise.set_result(self._hand_out())
-        self._fill()
+        self._order()
 
-    def _owed(self) -> int:
-        """How many children to order now; they count as ordered."""
+    def _order(self, **also: list[int]) -> None:
+        """Order the children that are wanted; if it cannot be sent, the next chance will do."""
         soon = min(len(self._waiting), max(0, self._most_running - len(self._running)))
-        owed = max(0, self._ready_target + soon - len(self._ready) - self._ordered)
-        self._ordered += owed
-        return owed
-
-    def _fill(self) -> None:
-        if self._zygote is not None:
-            owed = self._owed()
-            if owed and not self._zygote.order(spawn=owed):
-                self._ordered -= owed  # its end is about to be heard of, or it is busy: later
+        wanted = max(0, self._ready_target + soon - len(self._ready) - self._ordered)
+        if self._zygote is None or not (wanted or also):
+            return
+        if self._zygote.order(spawn=wanted, **also):
+            self._ordered += wanted
 
     def _fail(self, failure: SandboxUnavailable) -> None:
         self._failure = failure
@@ -225,7 +221,7 @@ class Pool:
             if self._closed:
                 zygote.end()
             self._zygote, self._failure, self._ordered = zygote, None, 0
-            self._fill()
+            self._order()
             self._changed.notify_all()
         heard = time.monotonic()
         while True:
@@ -233,7 +229,7 @@ class Pool:
                 with self._changed:
                     if self._ordered and time.monotonic() - heard > _SILENCE_S:
                         zygote.end()
-                    self._fill()
+                    self._order()
                 continue
             heard = time.monotonic()
             report = zygote.report()
@@ -261,7 +257,7 @@ class Pool:
                 if child in self._ready:
                     self._ready.remove(child)
                     child.kill()
-                    self._fill()
+                    self._order()
         self._changed.notify_all()
 
     def _lose(self, zygote: Zygote) -> None:

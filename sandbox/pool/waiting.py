@@ -15,7 +15,8 @@ from sandbox.pool.launching import Child
 
 _AT_ONCE_BYTES = 262_144
 _PATIENCE_S = 0.05
-"""A run that takes longer steps back behind short ones."""
+"""After so long, and then after twice as long each time, a run that took much processor time has to
+step back behind short ones."""
 
 
 class Broken(Exception):
@@ -67,6 +68,7 @@ class _Link:
         self._child = child
         self._socket = child.channel
         self._deadline = deadline
+        self._patience = _PATIENCE_S
         self._patient_until = time.monotonic() + _PATIENCE_S
 
     def send(self, data: bytes, conversation: Conversation) -> None:
@@ -104,7 +106,8 @@ class _Link:
             if _ready(self._socket, max(0.0, until - now), to_write=to_write):
                 return
             if until == self._patient_until:
-                self._patient_until = float("inf")
+                self._patience *= 2
+                self._patient_until = until + self._patience
                 self._child.zygote.order(renice=[self._child.number])
 
 
@@ -128,10 +131,13 @@ async def aconverse(
     loop = asyncio.get_running_loop()
     channel = child.channel
 
-    def step_back() -> None:
-        child.zygote.order(renice=[child.number])
+    timers: list[asyncio.TimerHandle] = []
 
-    patience = loop.call_later(_PATIENCE_S, step_back)
+    def step_back(patience: float) -> None:
+        child.zygote.order(renice=[child.number])
+        timers[:] = [loop.call_later(2 * patience, step_back, 2 * patience)]
+
+    timers.append(loop.call_later(_PATIENCE_S, step_back, _PATIENCE_S))
     try:
         async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
             await loop.sock_sendall(channel, frames.pack(frames.JOB, order))
@@ -151,4 +157,4 @@ async def aconverse(
     except TimeoutError:
         raise SandboxTimeout("The code took too long.") from None
     finally:
-        patience.cancel()
+        timers[0].cancel()

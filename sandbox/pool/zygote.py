@@ -18,6 +18,7 @@ import os
 import select
 import signal
 import socket
+import time
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -28,6 +29,9 @@ from sandbox.pool import child
 _MESSAGE_BYTES = 65_536
 _MOST_DESCRIPTORS = 256
 _NICE = 15
+_MUCH_S = 0.04
+_WHOLE_PROCESS = 2
+"""With the complement of a process id above it: the clock of that process's processor time."""
 
 
 def main(control: str, worker: str) -> NoReturn:
@@ -149,11 +153,12 @@ class _Zygote:
                     os.kill(process, signal.SIGKILL)
 
     def _be_patient_with(self, numbers: Any) -> None:
-        """Long runs step back, so that short ones keep their pace on a busy machine."""
+        """Runs that took much step back, so that short ones keep their pace on a busy machine."""
         for process, number in self._children.items():
             if number in numbers:
                 with contextlib.suppress(OSError):
-                    os.setpriority(os.PRIO_PROCESS, process, _NICE)
+                    if time.clock_gettime(~process << 3 | _WHOLE_PROCESS) > _MUCH_S:
+                        os.setpriority(os.PRIO_PROCESS, process, _NICE)
 
     def _reap(self) -> None:
         while self._children:

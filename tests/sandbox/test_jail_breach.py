@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from sandbox import Assurance, CodeFailed, Limits, Sandbox, SandboxCrash, SandboxViolation
+from sandbox import (
+    Assurance,
+    CodeFailed,
+    Limits,
+    Policy,
+    Sandbox,
+    SandboxCrash,
+    SandboxTimeout,
+    SandboxUnavailable,
+    SandboxViolation,
+)
 from sandbox.pool.pool import Pool
 from tests.sandbox.jail_probes import sources
 
@@ -29,7 +43,7 @@ def jail() -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="module")
 def without_seccomp() -> Iterator[Sandbox]:
-    with breached("unrestricted_without_seccomp") as sandbox:
+    with breached("without_seccomp") as sandbox:
         yield sandbox
 
 
@@ -73,7 +87,51 @@ def test_the_other_layers_hold_without_seccomp(without_seccomp: Sandbox, name: s
     assert not reached(without_seccomp, sources()[name])
 
 
+@pytest.fixture(scope="module", params=["namespaces", "landlock"])
+def lacking(request: pytest.FixtureRequest) -> Iterator[tuple[str, Sandbox]]:
+    with breached(f"without_{request.param}") as sandbox:
+        yield request.param, sandbox
+
+
+def test_seccomp_holds_without_another_layer(lacking: tuple[str, Sandbox]) -> None:
+    layer, sandbox = lacking
+    if sandbox.status().missing.keys() - {layer}:
+        pytest.skip(f"this machine lacks {sandbox.status().missing}")
+    assert sandbox.status().assurance is Assurance.CONFINED
+    assert "taken away by a test" in sandbox.status().missing[layer]
+    assert [name for name, source in sources().items() if reached(sandbox, source)] == []
+
+
 def test_a_missing_layer_lowers_the_assurance(without_seccomp: Sandbox) -> None:
     status = without_seccomp.status()
     assert status.assurance is not Assurance.FULL
     assert status.missing["seccomp"] == "taken away by a test"
+
+
+def test_without_the_kernel_s_layers_nothing_runs_unless_asked_for() -> None:
+    calls: list[int] = []
+    policy = Policy(tools={"note": lambda: calls.append(1)})
+    source = "def f():\n    call_tool('note', [], {})\n    return 1"
+    with breached("without_kernel") as sandbox:
+        with pytest.raises(SandboxUnavailable, match="PROCESS") as caught:
+            sandbox.run(source, "f", policy=policy)
+        assert calls == []
+        assert set(caught.value.missing) == {"namespaces", "landlock", "seccomp"}
+        weak = Limits(minimum_assurance=Assurance.PROCESS)
+        run = sandbox.run(source, "f", limits=weak, policy=policy)
+        assert (run.value, run.assurance, calls) == (1, Assurance.PROCESS, [1])
+
+
+def test_without_namespaces_children_still_go_with_their_zygote() -> None:
+    with breached("without_namespaces") as sandbox, ThreadPoolExecutor(1) as threads:
+        sandbox.run("def f(): return 1", "f")
+        run = threads.submit(sandbox.run, "def f():\n while True: pass", "f")
+        time.sleep(0.3)
+        zygote = sandbox._pool._zygote  # type: ignore[union-attr]
+        assert zygote is not None
+        (child,) = sandbox._pool._running.values()  # type: ignore[union-attr]
+        os.kill(zygote.process_id, signal.SIGKILL)
+        with pytest.raises((SandboxTimeout, SandboxCrash)):
+            run.result(8)
+        assert child.handle is None
+        assert sandbox.run("def f(): return 2", "f").value == 2

@@ -159,6 +159,10 @@ def test_entries(sandbox: Sandbox) -> None:
         ({"policy": Policy(tools={"no name": print})}, "identifier"),
         ({"policy": Policy(types=(object,))}, "no class of values"),
         ({"returns": object()}, "no type"),
+        ({"limits": Limits(timeout_s=float("inf"))}, "timeout_s"),
+        ({"limits": Limits(memory_mb=float("nan"))}, "memory_mb"),
+        ({"limits": Limits(depth=0)}, "depth"),
+        ({"limits": Limits(printed_chars=-1)}, "printed_chars"),
     ],
 )
 def test_what_cannot_go_in_is_said_before_anything_runs(
