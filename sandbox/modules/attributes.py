@@ -16,11 +16,10 @@ import json
 import random
 import re
 import statistics
-import string
 import textwrap
 from types import MappingProxyType
 
-from sandbox.modules import zones
+from sandbox.modules import texts, zones
 from sandbox.modules.trusted import ABSTRACT, ADDRESSES, DATEUTIL, ENUMS
 
 
@@ -36,7 +35,7 @@ def _instances() -> dict[type, frozenset[str]]:
     """Classes written in Python, whose instances have attributes that the class does not show."""
     found: dict[type, frozenset[str]] = {
         csv.DictReader: _public(csv.DictReader) | _names("dialect line_num reader restkey restval"),
-        csv.DictWriter: _public(csv.DictWriter) | _names("extrasaction fieldnames restval writer"),
+        texts.DictWriter: _public(texts.DictWriter) | _names("extrasaction fieldnames restval"),
         difflib.SequenceMatcher: _public(difflib.SequenceMatcher)
         | _names("a autojunk b b2j bjunk bpopular isjunk"),
         enum.auto: _names("value"),
@@ -72,7 +71,9 @@ METHODS: MappingProxyType[type, frozenset[str]] = MappingProxyType(
         array.array: _public(
             array.array, "buffer_info", "fromfile", "tofile", "fromstring", "tostring"
         ),
-        calendar.TextCalendar: _public(calendar.TextCalendar, "prweek", "prmonth", "pryear"),
+        calendar.TextCalendar: _public(
+            calendar.TextCalendar, "formatmonthname", "prweek", "prmonth", "pryear"
+        ),
         collections.ChainMap: _names(
             "clear copy fromkeys get items keys maps new_child parents pop popitem setdefault "
             "update values"
@@ -91,7 +92,7 @@ METHODS: MappingProxyType[type, frozenset[str]] = MappingProxyType(
             "weibullvariate"
         ),
         statistics.NormalDist: _public(statistics.NormalDist, "samples"),
-        string.Template: _names("get_identifiers is_valid safe_substitute substitute template"),
+        texts.Template: _names("get_identifiers is_valid safe_substitute substitute template"),
         textwrap.TextWrapper: _names(
             "break_long_words break_on_hyphens drop_whitespace expand_tabs fill "
             "fix_sentence_endings initial_indent max_lines placeholder replace_whitespace "

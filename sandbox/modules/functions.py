@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, final
 
 from sandbox.modules.guards import Guards
+from sandbox.modules.texts import mod, scrub
 from sandbox.modules.trusted import WRITABLE, is_immutable
 
 
@@ -121,6 +122,10 @@ def functools_names(guards: Guards) -> dict[str, Any]:
     }
 
 
+def _same(value: Any) -> Any:
+    return value
+
+
 def operator_names(guards: Guards) -> dict[str, Any]:
     """What stands in for parts of ``operator``: reading and writing go through the guards."""
 
@@ -146,12 +151,13 @@ def operator_names(guards: Guards) -> dict[str, Any]:
 
     def writing(name: str) -> Callable[..., Any]:
         function: Callable[..., Any] = getattr(operator, name)
+        clean = scrub if name == "imod" else _same
 
         def write(target: Any, *rest: Any) -> Any:
             cls = type(target)
             if not (cls in WRITABLE or is_immutable(cls) or guards.is_own(cls)):
                 raise TypeError(f"a {cls.__name__} cannot be changed here")
-            return function(target, *rest)
+            return clean(function(target, *rest))
 
         return write
 
@@ -162,6 +168,7 @@ def operator_names(guards: Guards) -> dict[str, Any]:
     return {
         "attrgetter": attrgetter,
         "methodcaller": methodcaller,
+        "mod": mod,
         **{name: writing(name) for name in changing.split()},
     }
 

@@ -240,13 +240,15 @@ _OWN: MappingProxyType[str, Callable[[Loader], dict[str, Any]]] = MappingProxyTy
             name: _small(name)
             for name in (
                 "calendar",
+                "csv",
                 "dateutil.rrule",
                 "dateutil.tz",
+                "difflib",
                 "hashlib",
                 "re",
                 "string",
                 "sys",
-                "unicodedata",
+                "urllib.parse",
             )
         },
     }

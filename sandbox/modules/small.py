@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from sandbox.modules import zones
+from sandbox.modules import texts, zones
 
 
 def _calendar() -> dict[str, Any]:
@@ -81,17 +81,31 @@ def _sys() -> dict[str, Any]:
     }
 
 
-def _nothing() -> dict[str, Any]:
-    return {}
+def _csv() -> dict[str, Any]:
+    return {"DictWriter": texts.DictWriter, "writer": texts.writer}
+
+
+def _difflib() -> dict[str, Any]:
+    return {"context_diff": texts.context_diff, "unified_diff": texts.unified_diff}
+
+
+def _string() -> dict[str, Any]:
+    return {"Template": texts.Template}
+
+
+def _urls() -> dict[str, Any]:
+    return {"urlencode": texts.urlencode}
 
 
 NAMES: dict[str, Callable[[], dict[str, Any]]] = {
     "calendar": _calendar,
+    "csv": _csv,
     "dateutil.rrule": _rrule,
     "dateutil.tz": _tz,
+    "difflib": _difflib,
     "hashlib": _hashlib,
     "re": _re,
-    "string": _nothing,
+    "string": _string,
     "sys": _sys,
-    "unicodedata": _nothing,
+    "urllib.parse": _urls,
 }

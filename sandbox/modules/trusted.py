@@ -27,7 +27,6 @@ import operator
 import random
 import re
 import statistics
-import string
 import sys
 import textwrap
 import time
@@ -38,7 +37,7 @@ import zoneinfo
 from types import MappingProxyType
 from typing import Any
 
-from sandbox.modules import contexts, enums, hints, zones
+from sandbox.modules import contexts, enums, hints, texts, zones
 from sandbox.modules.memo import Memo
 from sandbox.modules.module import Module
 
@@ -234,7 +233,7 @@ SAFE_TYPES: frozenset[type] = frozenset(
         contexts.nullcontext,
         contexts.suppress,
         csv.DictReader,
-        csv.DictWriter,
+        texts.DictWriter,
         type(csv.writer(io.StringIO())),
         dataclasses.Field,
         dataclasses.InitVar,
@@ -262,7 +261,7 @@ SAFE_TYPES: frozenset[type] = frozenset(
         re.Match,
         re.Pattern,
         statistics.NormalDist,
-        string.Template,
+        texts.Template,
         type(sys.float_info),
         type(sys.int_info),
         type(sys.version_info),

@@ -16,7 +16,6 @@ import operator
 import random
 import re
 import statistics
-import string
 import textwrap
 import types
 import urllib.parse
@@ -81,10 +80,10 @@ def samples() -> dict[str, Any]:
         "split": urllib.parse.urlsplit("http://a/b"),
         "parse": urllib.parse.urlparse("http://a/b"),
         "normal": statistics.NormalDist(0, 1),
-        "template": string.Template("$a"),
+        "template": made["string"].Template("$a"),
         "wrapper": textwrap.TextWrapper(),
         "reader": csv.DictReader(["a", "1"]),
-        "writer": csv.DictWriter(io.StringIO(), ["a"]),
+        "writer": made["csv"].DictWriter(io.StringIO(), ["a"]),
         "raw writer": csv.writer(io.StringIO()),
         "matcher": difflib.SequenceMatcher(None, "a", "b"),
         "differ": difflib.Differ(),
