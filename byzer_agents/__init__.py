@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from byzer_agents.tools import Tool as Tool
     from byzer_agents.tools import tool as tool
     from byzer_agents.utils import function_calling_format as function_calling_format
+    from byzer_agents.utils import function_impl_format as function_impl_format
     from byzer_agents.utils import response_class_format as response_class_format
     from byzer_agents.utils import (
         response_class_format_after_chat as response_class_format_after_chat,
@@ -103,6 +104,7 @@ _HOME = {
         "byzer_agents.tools": ("Tool", "tool"),
         "byzer_agents.utils": (
             "function_calling_format",
+            "function_impl_format",
             "response_class_format",
             "response_class_format_after_chat",
             "serialize_function_to_json",

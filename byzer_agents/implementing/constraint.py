@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 
+from byzer_agents.implementing.allowed import allowed_modules
 from byzer_agents.implementing.errors import Failure
 from byzer_agents.implementing.subject import Subject
-from sandbox import modules
 from structured import LarkConstraint
 from structured.lark_text import literal
 
 _MOST_IMPORTS = 3
 _MOST_LINES = 60
+_IDLE = frozenset({"typing", "dataclasses", "enum"})
+"""Annotations need no import, and small models pile these up."""
 _FENCED = re.compile(r"```(?:python|py)?[ \t]*\n(.*?)(?:\n```|\Z)", re.DOTALL)
 
 
@@ -21,8 +23,7 @@ def constraint_of(subject: Subject) -> LarkConstraint:
     The body's first line is no docstring: it would only repeat what was asked, at a price in
     tokens. What the body may do is for the sandbox's policy to say.
     """
-    allowed = subject.policy.modules
-    names = sorted(modules.AVAILABLE if allowed is None else allowed)
+    names = sorted(allowed_modules(subject.policy) - _IDLE)
     imports = f"import{{0,{_MOST_IMPORTS}}} " if names else ""
     body = f'{literal(subject.head)} "\\n" FIRST LINE{{0,{_MOST_LINES}}}'
     rules = [

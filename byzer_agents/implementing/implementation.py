@@ -79,6 +79,7 @@ class Implementation:
         terms: How it is had.
         messages: What the model is asked, where that is not the usual.
         by_key: See :class:`~byzer_agents.implementing.kept.Keeper`.
+        plan: How the model is asked, where that is settled already.
     """
 
     def __init__(
@@ -88,7 +89,9 @@ class Implementation:
         *,
         messages: Callable[[Plan], tuple[Message, ...]] | None = None,
         by_key: bool = False,
+        plan: Plan | None = None,
     ) -> None:
+        self._plan = plan
         self.subject = subject
         self.terms = terms
         self.keeper = Keeper(subject, terms.directory, by_key=by_key)
@@ -150,7 +153,7 @@ class Implementation:
             # Another process may have written it while this one waited.
             if not self.terms.skip_cache and (kept := self.keeper.look()) is not None:
                 return kept
-            plan = self.terms.plan()
+            plan = self._plan or self.terms.plan()
             messages = self._messages(plan) if self._messages else messages_for(self.subject)
             steps = synthesis_steps(
                 self.subject, plan, messages, self.check, max_attempts=self.terms.max_attempts

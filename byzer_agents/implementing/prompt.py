@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from byzer_agents.implementing.errors import Failure
 from byzer_agents.implementing.subject import Subject, indented
 from runtime import Message
-from sandbox import modules
 
 _SYSTEM = (
     "You write Python functions: correct for every input, not only for the examples. "
@@ -16,14 +15,8 @@ _SYSTEM = (
 _MOST_FAILURES = 3
 
 
-def messages_for(subject: Subject, question: str = "") -> tuple[Message, ...]:
-    """What is asked first.
-
-    Args:
-        subject: The function.
-        question: What the implementation is to answer, where it takes no text itself (the
-            reference's form).
-    """
+def messages_for(subject: Subject) -> tuple[Message, Message]:
+    """What is asked first."""
     parts = [subject.types_text]
     if subject.tools_text:
         parts.append(f"# You may call these; they exist already.\n{subject.tools_text}")
@@ -31,22 +24,28 @@ def messages_for(subject: Subject, question: str = "") -> tuple[Message, ...]:
     parts.append(f"{subject.head}\n{indented(body) if subject.doc else '    ...'}")
     told = "\n\n\n".join(filter(None, parts))
     asks = [f"```python\n{told}\n```"]
-    if question:
-        asks.append(f"It is to answer this question: {question}")
     if subject.instruction:
         asks.append(subject.instruction)
     allowed = subject.policy.modules
     if allowed is not None:
         names = ", ".join(sorted(allowed)) or "no modules"
         asks.append(f"You may import only {names}.")
-    elif not modules.AVAILABLE:
-        asks.append("You may import nothing.")
     asks.append(f"Write the function {subject.name}, with the imports that it needs.")
     return (Message("system", _SYSTEM), Message("user", "\n".join(asks)))
 
 
-def correction(reply: str, failures: Sequence[Failure]) -> tuple[Message, Message]:
+def correction(source: str, failures: Sequence[Failure]) -> tuple[Message, Message]:
     """What is said after a reply that failed: the reply, and what happened."""
-    said = "\n".join(f"- {failure.message}" for failure in failures[:_MOST_FAILURES])
-    told = f"That is wrong:\n{said}\nWrite the whole function again, corrected."
-    return Message("assistant", reply.strip()), Message("user", told)
+    told = f"That is wrong:\n{_listed(failures)}\nWrite the whole function again, corrected."
+    return Message("assistant", f"```python\n{source.strip()}\n```"), Message("user", told)
+
+
+def warned(messages: Sequence[Message], failures: Sequence[Failure]) -> tuple[Message, ...]:
+    """What is asked first, with what went wrong in an earlier try."""
+    *before, last = messages
+    told = f"{last.content}\nAn earlier try was wrong, take another way:\n{_listed(failures)}"
+    return (*before, Message(last.role, told))
+
+
+def _listed(failures: Sequence[Failure]) -> str:
+    return "\n".join(f"- {failure.message}" for failure in failures[:_MOST_FAILURES])

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from byzer_agents.implementing import prompt
+from byzer_agents.implementing.allowed import allowed_modules
 from byzer_agents.implementing.checks import Report
 from byzer_agents.implementing.constraint import constraint_of, source_of
 from byzer_agents.implementing.errors import Failure, ImplAttempt, ImplementationFailed
+from byzer_agents.implementing.names import undefined, with_imports
 from byzer_agents.implementing.subject import Subject
 from byzer_agents.plan import Plan
 from byzer_agents.steps import Steps
@@ -70,7 +72,7 @@ def synthesis_steps(
                 raise
             constrained = False  # the reply is held to the signature when it is read
             continue
-        source = source_of(subject, reply.text)
+        source = _completed(subject, source_of(subject, reply.text))
         if isinstance(source, Failure):
             report, text = Report((), (source,)), reply.text
         else:
@@ -79,8 +81,12 @@ def synthesis_steps(
                 usage = sum((attempt.usage for attempt in attempts), reply.usage)
                 return Accepted(source, reply.model, report.passed, tuple(attempts), usage)
         failures = _cut(reply) or report.failures
+        repeats = any(attempt.source == text for attempt in attempts)
         attempts.append(ImplAttempt(text, failures, reply.usage))
-        asked = (*messages, *prompt.correction(reply.text, failures))
+        if repeats:  # what it wrote before holds it there: ask as if anew
+            asked = prompt.warned(messages, failures)
+        else:
+            asked = (*messages, *prompt.correction(text, failures))
     raise ImplementationFailed(subject.place, attempts)
 
 
@@ -88,6 +94,15 @@ def _cut(reply: ChatReply) -> tuple[Failure, ...]:
     if reply.finish_reason != "length":
         return ()
     return (Failure("reply", "It is too long: it was cut off. Write a shorter function."),)
+
+
+def _completed(subject: Subject, source: str | Failure) -> str | Failure:
+    """The source with imports that it forgot, where there is no doubt which."""
+    if isinstance(source, Failure):
+        return source
+    known = {*subject.policy.tools, *(cls.__name__ for cls in subject.types)}
+    missing = undefined(source, known)
+    return with_imports(source, missing, allowed_modules(subject.policy)) if missing else source
 
 
 def _warmed(plan: Plan, attempt: int) -> GenerationParams:
