@@ -43,6 +43,7 @@ def _instances() -> dict[type, frozenset[str]]:
         calendar.IllegalMonthError: _names("month"),
         calendar.IllegalWeekdayError: _names("weekday"),
         json.JSONDecodeError: _names("add_note colno doc lineno msg pos"),
+        re.Pattern: _public(re.Pattern, "scanner"),
         re.error: _names("add_note colno lineno msg pattern pos"),
     }
     delta = DATEUTIL.get("relativedelta")

@@ -10,15 +10,11 @@ from collections.abc import Callable
 from typing import Any
 
 from sandbox.modules.guards import Guards
-from sandbox.modules.memo import Memo, begin, end, note, noted
+from sandbox.modules.memo import Error, Memo, begin, end, note, noted
 from sandbox.modules.trusted import is_immutable
 
 _MISSING: Any = object()
 _SCALARS: tuple[Any, ...] = (int, float, str, bytes)
-
-
-class Error(Exception):
-    """The value cannot be copied."""
 
 
 def _slots(cls: type, guards: Guards) -> list[Any]:

@@ -1,8 +1,15 @@
-"""What ``__deepcopy__`` is given: it works as the usual dict does, and shows no addresses."""
+"""What ``__deepcopy__`` is given: it works as the usual dict does, and shows no addresses.
+
+And the error of copying.
+"""
 
 from __future__ import annotations
 
 from typing import Any, final
+
+
+class Error(Exception):
+    """A value cannot be copied."""
 
 
 @final

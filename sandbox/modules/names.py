@@ -45,8 +45,8 @@ _NAMES: dict[str, str] = {
     "getcontext localcontext",
     "difflib": "Differ IS_CHARACTER_JUNK IS_LINE_JUNK Match SequenceMatcher context_diff "
     "get_close_matches ndiff restore unified_diff",
-    "enum": "CONFORM CONTINUOUS EJECT Enum Flag FlagBoundary IntEnum IntFlag KEEP NAMED_FLAGS "
-    "STRICT StrEnum UNIQUE auto member nonmember unique",
+    "enum": "CONFORM EJECT Enum Flag FlagBoundary IntEnum IntFlag KEEP "
+    "STRICT StrEnum auto member nonmember unique",
     "fractions": "Fraction",
     "functools": "cache cached_property cmp_to_key lru_cache partial reduce total_ordering wraps",
     "hashlib": "algorithms_available algorithms_guaranteed blake2b blake2s md5 new pbkdf2_hmac "

@@ -38,6 +38,7 @@ from types import MappingProxyType
 from typing import Any
 
 from sandbox.modules import contexts, enums, hints, texts, zones
+from sandbox.modules.memo import Error as CopyError
 from sandbox.modules.memo import Memo
 from sandbox.modules.module import Module
 
@@ -90,6 +91,7 @@ _DATES: tuple[type, ...] = (
     datetime.time,
     datetime.timedelta,
     datetime.timezone,
+    type(datetime.date.min.isocalendar()),
     time.struct_time,
     zones.ZoneInfo,
 )
@@ -109,7 +111,9 @@ _ERRORS: frozenset[type] = frozenset(
     {
         calendar.IllegalMonthError,
         calendar.IllegalWeekdayError,
+        CopyError,
         csv.Error,
+        dataclasses.FrozenInstanceError,
         json.JSONDecodeError,
         re.error,
         statistics.StatisticsError,
@@ -135,6 +139,7 @@ def _dateutil() -> dict[str, Any]:
         return {}
     return {
         "error": parser.ParserError,
+        "warning": parser.UnknownTimezoneWarning,
         "relativedelta": relativedelta.relativedelta,
         "weekday": relativedelta.weekday,
         "rrule": rrule.rrule,
@@ -234,6 +239,7 @@ SAFE_TYPES: frozenset[type] = frozenset(
         contexts.suppress,
         csv.DictReader,
         texts.DictWriter,
+        type(csv.reader(()).dialect),
         type(csv.writer(io.StringIO())),
         dataclasses.Field,
         dataclasses.InitVar,
@@ -244,6 +250,8 @@ SAFE_TYPES: frozenset[type] = frozenset(
         difflib.Match,
         difflib.SequenceMatcher,
         enum.auto,
+        enum.member,
+        enum.nonmember,
         *ENUMS,
         type(functools.lru_cache(lambda: None)),
         functools.partial,
