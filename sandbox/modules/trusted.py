@@ -180,6 +180,8 @@ ENUMS: tuple[type[enum.Enum], ...] = (
     enums.StrEnum,
     re.RegexFlag,
     uuid.SafeUUID,
+    # Of Python 3.12 and later.
+    *(getattr(calendar, name) for name in ("Day", "Month") if hasattr(calendar, name)),
 )
 
 _IMMUTABLE: frozenset[type] = frozenset(

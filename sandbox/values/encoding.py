@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import calendar
 import collections
 import datetime
 import decimal
 import fractions
 import math
+import re
 import uuid
 from collections.abc import Callable, Iterable
 from typing import Any, Final
@@ -64,6 +66,8 @@ class _Encoder:
                 self.spend(3, path)
                 return value
             return self.tagged("float", _word(value), path)
+        if cls in _NAMED_INTEGERS:
+            return self.integer(int(value), path)
         scalar = _SCALARS.get(cls)
         if scalar is not None:
             return self.tagged(*scalar(value), path)
@@ -244,6 +248,13 @@ _SCALARS: Final[dict[type, Callable[[Any], tuple[str, Any]]]] = {
     ),
     uuid.UUID: lambda value: ("uuid", str(value)),
 }
+_NAMED_INTEGERS: Final[frozenset[type]] = frozenset(
+    {
+        re.RegexFlag,
+        # ``calendar.monthrange`` gives one, from Python 3.12 on.
+        *(getattr(calendar, name) for name in ("Day", "Month") if hasattr(calendar, name)),
+    }
+)
 _MOMENTS: Final[dict[type, str]] = {datetime.datetime: "datetime", datetime.time: "time"}
 _MAPPINGS: Final[frozenset[type]] = frozenset(
     {dict, collections.Counter, collections.OrderedDict, collections.defaultdict}

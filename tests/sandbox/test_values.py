@@ -10,6 +10,7 @@ import enum
 import itertools
 import json
 import math
+import re
 import uuid
 import zoneinfo
 from decimal import Decimal
@@ -101,6 +102,10 @@ def test_other_zones_become_their_offset() -> None:
     assert plain(cross(datetime.datetime(2024, 1, 1, tzinfo=Mine()))) == "2024-01-01T00:00:00+02:00"
     with pytest.raises(NotData, match=r"zone that fails \(ZeroDivisionError\)"):
         encode(datetime.datetime(2024, 1, 1, tzinfo=Broken()))
+
+
+def test_flags_of_patterns_are_numbers() -> None:
+    assert decode(cross(re.I | re.M)) == int(re.I | re.M)
 
 
 def test_collections_become_plain_ones() -> None:
