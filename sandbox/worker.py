@@ -12,6 +12,7 @@ from sandbox.language import FILENAME, Denied, NotAllowed, Prints, Program, prog
 from sandbox.language.names import is_special
 from sandbox.language.records import Records
 from sandbox.language.text import scrub, shown
+from sandbox.modules import AVAILABLE
 from sandbox.values import NotData, TooLarge, decode, encode
 
 CallTool = Callable[[str, list[Any], dict[str, Any]], Any]
@@ -215,11 +216,23 @@ def _raised(error: BaseException) -> dict[str, Any]:
     name = type.__dict__["__name__"].__get__(type(error))
     return {
         "kind": "failed",
+        "hint": _hint(error),
         "type_name": _clean(name),
         "message": _clean(text),
         "line": line,
         "traceback": frames,
     }
+
+
+def _hint(error: BaseException) -> str:
+    if type(error) is not NameError or type(error.name) is not str:
+        return ""
+    if error.name in AVAILABLE:
+        return f"write `import {error.name}` first"
+    homes = [
+        module for module in ("typing", "collections", "math") if error.name in AVAILABLE[module]
+    ]
+    return f"write `from {homes[0]} import {error.name}` first" if homes else ""
 
 
 def _frames(error: BaseException) -> tuple[tuple[int, str], ...]:

@@ -6,14 +6,13 @@ source can spell; classes are never told by their name or by what they claim to 
 
 from __future__ import annotations
 
-import enum
 import types
 from collections.abc import Callable
 from typing import Any
 
 from sandbox.language.host import listed
 from sandbox.language.kinds import Package, Super, is_class, is_named_tuple, namespace_of, order_of
-from sandbox.language.names import ENUM_API, is_special
+from sandbox.language.names import is_special
 from sandbox.language.refusal import DeniedUse
 from sandbox.language.safe import TABLE
 from sandbox.language.special import SpecialAttributes
@@ -79,7 +78,7 @@ class Access(SpecialAttributes):
         return self.of_host(value, cls, name)
 
     def _of_own(self, value: Any, cls: type, name: str) -> Any:
-        if name.startswith("_") and not self._may_read_private(cls, name):
+        if not self.may_read(cls, name):
             raise self.denied(value, name)
         for base in order_of(cls):
             if name in namespace_of(base):
@@ -90,13 +89,8 @@ class Access(SpecialAttributes):
             raise self.denied(value, name)
         return getattr(value, name)
 
-    def _may_read_private(self, cls: type, name: str) -> bool:
-        """Enums keep things of the host's under names like ``_new_member_``."""
-        host_like = name.endswith("_") and issubclass(cls, enum.Enum)
-        return not host_like or name in ENUM_API
-
     def _of_class(self, cls: type, name: str) -> Any:
-        if name.startswith("_") and not self._may_read_private(cls, name):
+        if not self.may_read(cls, name):
             raise self.denied(cls, name)
         for base in order_of(cls):
             if name in namespace_of(base):

@@ -13,7 +13,7 @@ from sandbox.language.kinds import Root, Text, is_named_tuple
 from sandbox.language.names import is_special
 from sandbox.language.refusal import DeniedUse
 from sandbox.language.safe import INHERITABLE, TABLE
-from sandbox.language.text import shown
+from sandbox.language.text import text_from
 from sandbox.modules import hints
 
 _IS_ABSTRACT = "__isabstractmethod__"
@@ -118,9 +118,7 @@ class Classes:
 
         class TextMeta(type):
             def __call__(cls, *args: Any, **keywords: Any) -> str:
-                if len(args) == 1 and not keywords:
-                    return shown(args[0])
-                return str(*args, **keywords)
+                return text_from(*args, **keywords)
 
             def __instancecheck__(cls, value: Any) -> bool:
                 return isinstance(value, str)

@@ -90,9 +90,9 @@ class Expressions(Checking):
     def visit_FormattedValue(self, node: ast.FormattedValue) -> ast.AST:
         """Allow; the text of a value is made by a guard."""
         node = self.node_contents_visit(node)
-        spec = node.format_spec or ast.Constant("")
-        shown = nodes.call("@format", node.value, ast.Constant(node.conversion), spec)
-        return nodes.at(ast.FormattedValue(nodes.at(shown, node), -1, None), node)
+        if not isinstance(node.value, ast.Constant):
+            node.value = nodes.at(nodes.call("@in_text", node.value), node.value)
+        return node
 
     def _comprehension(self, node: _Node) -> _Node:
         self._comprehensions += 1

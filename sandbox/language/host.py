@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import string
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,6 +19,12 @@ class HostAttributes(Writing):
 
     formatter: Formatter
 
+    def may_read(self, cls: type, name: str) -> bool:
+        """Whether a private name is not one that enums keep things of the host's under."""
+        if not (name.startswith("_") and name.endswith("_") and issubclass(cls, enum.Enum)):
+            return True
+        return name in ENUM_API
+
     def of_host(self, value: Any, cls: type, name: str) -> Any:
         """An attribute that ``cls``, a class of the host's, defines for ``value``."""
         if issubclass(cls, str) and name in ("format", "format_map"):
@@ -29,9 +34,6 @@ class HostAttributes(Writing):
         names = TABLE.get(cls)
         if names is not None and name in names:
             return getattr(value, name)
-        if cls is string.Template and name in ("substitute", "safe_substitute"):
-            method = getattr(value, name)
-            return lambda *args, **values: scrub(method(*args, **values))
         if name in NAMEDTUPLE_API and is_named_tuple(cls):
             return getattr(value, name)
         if name in ENUM_API and isinstance(value, enum.Enum):

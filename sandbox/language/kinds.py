@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sandbox.language.text import shown
+from sandbox.language.text import text_from
 
 namespace_of: Callable[[type], Mapping[str, Any]] = type.__dict__["__dict__"].__get__
 order_of: Callable[[type], tuple[type, ...]] = type.__dict__["__mro__"].__get__
@@ -57,11 +57,9 @@ class Text(str):
 
     def __new__(cls, *args: Any, **values: Any) -> Any:
         """Make text of a value."""
-        if len(args) == 1 and not values:
-            text = shown(args[0])
-            # An enum asks its mixed-in class itself for the value.
-            return text if cls is Text else str.__new__(cls, text)
-        return str.__new__(cls, *args, **values)
+        text = text_from(*args, **values)
+        # An enum asks its mixed-in class itself for the value.
+        return text if cls is Text else str.__new__(cls, text)
 
 
 class Super:

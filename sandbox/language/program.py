@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.language import builtin, fields, tables
+from sandbox.language import builtin, fields
 from sandbox.language.access import Access
 from sandbox.language.classes import Classes
 from sandbox.language.kinds import Package, Super
@@ -18,9 +18,9 @@ from sandbox.language.matching import Matching
 from sandbox.language.names import is_special
 from sandbox.language.refusal import DeniedImport, DeniedUse, NotAllowed, Problem
 from sandbox.language.safe import ABC
-from sandbox.language.text import Prints, formatted, percent, percent_in_place
+from sandbox.language.text import Prints, in_text, percent, percent_in_place
 from sandbox.language.transformer import Transformer
-from sandbox.modules import AVAILABLE, Guards, Loader, Module, names_in, why_not
+from sandbox.modules import AVAILABLE, Guards, Loader, Module, why_not
 
 FILENAME = "<solution>"
 MODULE_NAME = "__solution__"
@@ -190,7 +190,7 @@ def program(
             "@super": lambda owner, value: Super(access.real(owner), value),
             "@mod": percent,
             "@imod": percent_in_place,
-            "@format": formatted,
+            "@in_text": in_text,
             "@slice": slice,
             "@match_sequence": matching.sequence,
             "@match_mapping": matching.mapping,
@@ -231,14 +231,6 @@ def _evaluating(space: dict[str, Any]) -> Callable[..., Any]:
     return evaluate
 
 
-_REPLACED: Mapping[str, Mapping[str, Any]] = types.MappingProxyType(
-    {
-        "csv": {"writer": tables.Writer, "DictWriter": tables.DictWriter},
-        "operator": {"mod": percent, "imod": percent_in_place},
-    }
-)
-"""Functions that make text of any value, by ones that show no address."""
-
 _FOR_THE_INTERPRETER = frozenset(
     {"_pylong", "_strptime", "_warnings", "collections", "datetime", "decimal", "encodings", "io"}
     | {"numbers", "re", "time", "unicodedata", "warnings", "zoneinfo"}
@@ -258,9 +250,6 @@ def _importing(access: Access, allowed: frozenset[str], seed: int) -> dict[str, 
 
     def load(name: str) -> Module:
         module = OWN_MODULES.get(name) or loader.load(name)
-        if module is not None and name in _REPLACED:
-            names = {each: getattr(module, each) for each in names_in(module)}
-            module = Module(name, {**names, **_REPLACED[name]})
         if module is None:
             raise DeniedImport(
                 f"module {name!r} is not available", f"import {name}", why_refused(name)

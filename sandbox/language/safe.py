@@ -5,12 +5,10 @@ from __future__ import annotations
 import builtins
 import collections
 import enum
-import string
 import types
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sandbox.language import tables
 from sandbox.language.names import SENSITIVE
 from sandbox.modules import BASES, METHODS, SAFE_TYPES, WRITABLE, Module
 
@@ -42,8 +40,6 @@ _BUILTIN: tuple[type, ...] = (
 
 _EXACT: dict[type, frozenset[str]] = {
     types.GeneratorType: frozenset({"send", "throw", "close"}),
-    tables.Writer: frozenset({"writerow", "writerows", "dialect"}),
-    tables.DictWriter: frozenset({"writeheader", "writerow", "writerows", "fieldnames"}),
     types.GenericAlias: frozenset(),
     types.UnionType: frozenset(),
     # Names that a method forwards to its function.
@@ -65,10 +61,10 @@ def _table() -> Mapping[type, frozenset[str]]:
     del table[Module]
     enums: list[type] = [kind for kind in table if issubclass(kind, enum.Enum)]
     table.update(dict.fromkeys([enum.Enum, *enums], frozenset({"name", "value"})))
-    # Read the careful way: other values' text is put in by the interpreter.
-    table[string.Template] -= {"substitute", "safe_substitute"}
-    for exception in EXCEPTIONS.values():
-        table[exception] -= {"args"}
+    # Read the careful way: text of other values is put in by the interpreter.
+    for kind in table:
+        if issubclass(kind, BaseException):
+            table[kind] -= {"args"}
     return types.MappingProxyType(table)
 
 

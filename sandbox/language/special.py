@@ -18,7 +18,7 @@ from sandbox.language.names import (
 )
 from sandbox.language.refusal import DeniedUse
 from sandbox.language.safe import INHERITABLE, TABLE
-from sandbox.language.text import scrub, scrubbed, shown
+from sandbox.language.text import scrub, scrubbed, text_from
 
 _FUNCTION_NAMES = frozenset({"__name__", "__qualname__", "__doc__", "__module__"})
 
@@ -83,7 +83,8 @@ class SpecialAttributes(HostAttributes):
         if name == "__members__" and self.is_own(cls) and hasattr(cls, "_member_map_"):
             return dict(cls.__members__)  # type: ignore[attr-defined]
         if name == "__dict__" and self.is_own(cls):
-            return {k: v for k, v in namespace_of(cls).items() if not is_special(k)}
+            names = [n for n in namespace_of(cls) if not is_special(n) and self.may_read(cls, n)]
+            return {name: namespace_of(cls)[name] for name in names}
         owner = self._owner(cls, name)
         if owner is not None and (name in DEFINABLE or name in READABLE):
             if self.is_own(owner) and not is_named_tuple(owner):
@@ -127,8 +128,8 @@ class SpecialAttributes(HostAttributes):
                 raise DeniedUse("__new__ makes instances of the code's own classes", "__new__")
             if cls is object or cls is Root:
                 return object.__new__(made)
-            if issubclass(cls, str) and len(args) == 1 and not values:
-                args = (shown(args[0]),)
+            if issubclass(cls, str):
+                args, values = (text_from(*args, **values),), {}
             return cls.__new__(made, *args, **values)
 
         return new

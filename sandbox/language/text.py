@@ -29,6 +29,14 @@ def shown(value: Any) -> str:
     return str(value) if type(value) in PLAIN else scrub(str(value))
 
 
+def text_from(*args: Any, **values: Any) -> str:
+    """What ``str(…)`` gives for these arguments."""
+    if len(args) == 1 and not values:
+        return shown(args[0])
+    text = str(*args, **values)
+    return scrub(text) if "object" in values else text
+
+
 def represented(value: Any) -> str:
     """What ``repr(value)`` gives."""
     return repr(value) if type(value) in PLAIN else scrub(repr(value))
@@ -50,6 +58,29 @@ def formatted(value: Any, conversion: int = -1, spec: str = "") -> str:
     if type(value) in PLAIN:
         return format(value, spec)
     return scrub(format(value, spec))
+
+
+class Late:
+    """A value in an f-string, whose text is made when the interpreter asks for it."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    def __str__(self) -> str:
+        return shown(self._value)
+
+    def __repr__(self) -> str:
+        return represented(self._value)
+
+    def __format__(self, spec: str) -> str:
+        return formatted(self._value, -1, spec)
+
+
+def in_text(value: Any) -> Any:
+    """What stands in an f-string for ``value``."""
+    return value if type(value) in PLAIN else Late(value)
 
 
 def scrubbed(value: Any) -> Any:
