@@ -36,7 +36,6 @@ _ENOUGH = 2
 """Failures of one kind that a model is told of."""
 _REPEATED = 8
 _CHECK_TIMEOUT_S = 2.0
-_OTHER_SEED = 7
 _TELLING_LENGTH = 6
 
 
@@ -115,7 +114,7 @@ def _language(subject: Subject, source: str) -> Failure | None:
     except SandboxUnavailable:
         raise
     except SandboxError as error:
-        return Failure("language", f"The code {explain(error, source)}")
+        return Failure("language", f"The code {explain(error, source, subject)}")
     return None
 
 
@@ -142,12 +141,14 @@ def _inputs(
         except SandboxUnavailable:
             raise
         except SandboxError as error:
-            failures.append(Failure("inputs", f"{_shown(subject, bound)} {explain(error, source)}"))
+            failures.append(
+                Failure("inputs", f"{_shown(subject, bound)} {explain(error, source, subject)}")
+            )
             continue
         except Exception:  # noqa: BLE001, S112 - what the docstring declares is no failure
             continue
         if terms.deterministic and i < _REPEATED:
-            again = _again(subject, source, bound)
+            again = _again(subject, source, bound, seed=i + 1)
             if repr(again) != repr(value) and again != value:
                 told = f"{_shown(subject, bound)} gave {shorten(value)}, then {shorten(again)}"
                 failures.append(Failure("repeatable", told))
@@ -158,9 +159,10 @@ def _inputs(
     return failures
 
 
-def _again(subject: Subject, source: str, bound: Bound) -> Any:
+def _again(subject: Subject, source: str, bound: Bound, *, seed: int) -> Any:
+    """The outcome with other random numbers."""
     try:
-        return run_source(subject, source, bound, seed=_OTHER_SEED)
+        return run_source(subject, source, bound, seed=seed)
     except Exception as error:  # noqa: BLE001 - another outcome, compared
         return error
 

@@ -14,7 +14,7 @@ from byzer_agents.implementing.implementation import Implementation, Terms
 from byzer_agents.implementing.kept import KeptSource
 from byzer_agents.implementing.predicting import apredict, predict
 from byzer_agents.implementing.running import arun_source, run_source
-from byzer_agents.implementing.subject import Subject
+from byzer_agents.implementing.subject import Subject, early_hints
 from byzer_agents.implementing.synthesis import DEFAULT_ATTEMPTS
 from runtime import ChatModel, InvalidParameter
 from sandbox import Limits, Policy, SandboxError
@@ -40,10 +40,9 @@ class Implemented(Generic[P, R]):
         functools.update_wrapper(self, implementation.subject.function)
         self.implementation = implementation
         self.on_failure = on_failure
-        if implementation.subject.is_async:
-            inspect.markcoroutinefunction(self) if hasattr(
-                inspect, "markcoroutinefunction"
-            ) else None
+        mark = getattr(inspect, "markcoroutinefunction", None)  # Python 3.12
+        if mark is not None and implementation.subject.is_async:
+            mark(self)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run it.
@@ -247,7 +246,10 @@ def llm_impl(
     def wrap(function: Callable[..., Any]) -> Implemented[..., Any]:
         if not hasattr(function, "__code__"):
             raise InvalidParameter("function", function, "a plain function, written with def")
-        subject = Subject(function, response_class, own, limits or Limits(), instruction)
+        hints = early_hints(function)
+        subject = Subject(
+            function, response_class, own, limits or Limits(), instruction, hints=hints
+        )
         return Implemented(Implementation(subject, terms), on_failure)
 
     return wrap if function is None else wrap(function)

@@ -68,7 +68,7 @@ def _outcome(
         ):
             return None
         wanted = _wanted(example)
-        return f"{text} {explain(error, source)}; expected {wanted}"
+        return f"{text} {explain(error, source, subject)}; expected {wanted}"
     got = "".join(printed)
     if example.exc_msg is None and _CHECKER.check_output(example.want, got, options):
         return None

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -94,7 +95,7 @@ class Implementation:
         self._plan = plan
         self.subject = subject
         self.terms = terms
-        self.keeper = Keeper(subject, terms.directory, by_key=by_key)
+        self._by_key = by_key
         self._messages = messages
         self._lock = threading.RLock()
         self._kept: KeptSource | None = None
@@ -102,6 +103,11 @@ class Implementation:
         self._candidate: ContextVar[str | None] = ContextVar("candidate", default=None)
         self.accepted: Accepted | None = None
         """How it came about, if it did in this process."""
+
+    @cached_property
+    def keeper(self) -> Keeper:
+        """Where the source is kept. Reads the signature: the class around it must be finished."""
+        return Keeper(self.subject, self.terms.directory, by_key=self._by_key)
 
     def source(self) -> str:
         """The source: of the candidate that is being checked, the kept one, or a new one.

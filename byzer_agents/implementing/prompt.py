@@ -17,7 +17,11 @@ _MOST_FAILURES = 3
 
 def messages_for(subject: Subject) -> tuple[Message, Message]:
     """What is asked first."""
-    parts = [subject.types_text]
+    parts = []
+    if subject.types_text:
+        parts.append(
+            f"# These exist already: neither define nor import them.\n{subject.types_text}"
+        )
     if subject.tools_text:
         parts.append(f"# You may call these; they exist already.\n{subject.tools_text}")
     body = f'"""{subject.doc}\n"""' if "\n" in subject.doc else f'"""{subject.doc}"""'

@@ -9,6 +9,7 @@ import json
 import re
 import textwrap
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
@@ -39,6 +40,7 @@ class Subject:
         limits: Of one run.
         instruction: Said to the model besides the docstring.
         owner: The class that it is a method of.
+        hints: Annotations that were resolved early, by parameter (``return`` for the result).
     """
 
     function: Callable[..., Any]
@@ -47,6 +49,7 @@ class Subject:
     limits: Limits = field(default_factory=Limits)
     instruction: str = ""
     owner: type | None = None
+    hints: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -128,6 +131,8 @@ class Subject:
     def _resolved(self, scope: Scope, name: str, annotation: Any) -> Any:
         if annotation is inspect.Parameter.empty:
             return Any
+        if name in self.hints:
+            return self.hints[name]
         try:
             return scope.resolve(annotation)
         except UnresolvedAnnotation as error:
@@ -252,6 +257,23 @@ class Subject:
                 given.append(value)
         driver = f"\n\ndef {_SPREAD}(given, named):\n    return {self.name}(*given, **named)\n"
         return source + driver, _SPREAD, {"given": given, "named": named}
+
+
+def early_hints(function: Callable[..., Any]) -> dict[str, Any]:
+    """The annotations that can be resolved while the function is being made.
+
+    Those that name something local can be resolved only then; those that name the class around
+    the function, or something further down, only later.
+    """
+    scope = Scope(function)
+    signature = inspect.signature(function)
+    written = {p.name: p.annotation for p in signature.parameters.values()}
+    found = {}
+    for name, annotation in (written | {"return": signature.return_annotation}).items():
+        if annotation is not inspect.Parameter.empty:
+            with suppress(UnresolvedAnnotation):
+                found[name] = scope.resolve(annotation)
+    return found
 
 
 def _default(value: Any) -> str:

@@ -96,3 +96,23 @@ def test_classes_of_values(tmp_path):
 
         assert year("1999") == TimeRange(start="1999-01-01", end="1999-12-31")
     assert "class TimeRange" in model.requests[0].messages[-1].content
+
+
+@pytest.mark.model
+def test_a_model_that_writes_poor_code_is_caught_and_still_gives_a_value(llm, tmp_path):
+    @llm.impl(directory=tmp_path, max_attempts=2, on_failure="predict", max_length=64)
+    def month(question: str) -> TimeRange:
+        """The first and last day of the month that the question speaks of, as yyyy-MM-dd.
+
+        >>> month("February 2024")
+        TimeRange(start='2024-02-01', end='2024-02-29')
+        >>> month("June 1999")
+        TimeRange(start='1999-06-01', end='1999-06-30')
+        """
+        raise NotImplementedError
+
+    assert isinstance(month("March 2023"), TimeRange)
+    with pytest.raises(ImplementationFailed) as caught:
+        month.implementation.source()
+    assert len(caught.value.attempts) == 2
+    assert not list(tmp_path.glob("*.py"))
