@@ -284,6 +284,7 @@ async def test_being_cancelled_while_waiting_for_a_place_loses_none() -> None:
         assert (await box.arun(DOUBLE, "f", [9])).value == 18
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 def test_a_fork_of_the_host_has_processes_of_its_own(box: Sandbox, pool: Pool) -> None:
     assert box.run(DOUBLE, "f", [1]).value == 2
     process = os.fork()
