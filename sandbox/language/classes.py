@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import builtins
 import enum
 import types
@@ -55,10 +56,13 @@ class Classes:
         ):
             return
         name = base.__name__ if isinstance(base, type) else type(base).__name__
-        raise DeniedUse(
-            f"{name} cannot be the base of a class", f"class ...({name})",
-            "keep such a value in an attribute instead of inheriting",
-        )  # fmt: skip
+        if base is type:
+            hint = "metaclasses are not available; use a class decorator or __init_subclass__"
+        elif isinstance(base, abc.ABCMeta):
+            hint = "leave this base out and define the methods that are needed"
+        else:
+            hint = "keep such a value in an attribute instead of inheriting"
+        raise DeniedUse(f"{name} cannot be the base of a class", f"class ...({name})", hint)
 
     def _finish(self, made: type) -> None:
         space = type.__dict__["__dict__"].__get__(made)
@@ -112,6 +116,9 @@ class Classes:
 
             def __subclasscheck__(cls, other: Any) -> bool:
                 return other is cls
+
+            def __getitem__(cls, item: Any) -> Any:
+                return types.GenericAlias(cls, item)  # type[int], as a hint
 
             def __repr__(cls) -> str:
                 return "<class 'type'>"
