@@ -26,7 +26,7 @@ from byzer_agents.implementing.inputs import Bound, calls_for
 from byzer_agents.implementing.names import undefined
 from byzer_agents.implementing.running import run_source
 from byzer_agents.implementing.subject import Subject
-from sandbox import SandboxError, SandboxUnavailable
+from sandbox import SandboxError, SandboxTimeout, SandboxUnavailable
 from structured.errors import shorten
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _ENOUGH = 2
 """Failures of one kind that a model is told of."""
 _REPEATED = 8
-_CHECK_TIMEOUT_S = 2.0
+_BRIEF_S = 2.0
 _TELLING_LENGTH = 6
 
 
@@ -60,9 +60,7 @@ def check(subject: Subject, source: str, function: Callable[..., Any], terms: Te
     Raises:
         SandboxUnavailable: Nothing can run here.
     """
-    limits = subject.limits
-    brief = replace(limits, timeout_s=min(limits.timeout_s, _CHECK_TIMEOUT_S))
-    subject = replace(subject, limits=brief)
+    sandbox.status()  # its processes are started: no candidate is blamed for waiting on them
     passed: list[str] = []
     if failure := _language(subject, source):
         return Report((), (failure,))
@@ -132,12 +130,13 @@ def _inputs(
     subject: Subject, source: str, seen: list[Bound], made: list[Bound], terms: Terms
 ) -> list[Failure]:
     failures: list[Failure] = []
+    run = _runner(subject, source)
     calls = [*(seen if terms.properties else []), *made]
     for i, bound in enumerate(calls):
         if len(failures) >= _ENOUGH:
             break
         try:
-            value = run_source(subject, source, bound)
+            value = run(bound)
         except SandboxUnavailable:
             raise
         except SandboxError as error:
@@ -157,6 +156,28 @@ def _inputs(
             if broken := _broken(one, bound, value):
                 failures.append(Failure("properties", f"{_shown(subject, bound)} {broken}"))
     return failures
+
+
+def _runner(subject: Subject, source: str) -> Callable[[Bound], Any]:
+    """Runs of a few seconds; one that takes longer gets all of its time, on a busy machine, once.
+
+    Once only: a candidate that never ends shall not cost that much for every call.
+    """
+    limits = subject.limits
+    brief = replace(subject, limits=replace(limits, timeout_s=min(limits.timeout_s, _BRIEF_S)))
+    patience = 1
+
+    def run(bound: Bound) -> Any:
+        nonlocal patience
+        try:
+            return run_source(brief, source, bound)
+        except SandboxTimeout:
+            if not patience:
+                raise
+            patience -= 1
+        return run_source(subject, source, bound)
+
+    return run
 
 
 def _again(subject: Subject, source: str, bound: Bound, *, seed: int) -> Any:

@@ -7,12 +7,14 @@ import hashlib
 import inspect
 import json
 import re
+import sys
 import textwrap
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from byzer_agents.implementing.types import class_text, value_classes
@@ -59,7 +61,7 @@ class Subject:
     @property
     def place(self) -> str:
         """Module and qualified name: ``app.dates:Calendar.range_of``."""
-        return f"{self.function.__module__}:{self.function.__qualname__}"
+        return f"{_module_name(self.function.__module__)}:{self.function.__qualname__}"
 
     @property
     def doc(self) -> str:
@@ -118,6 +120,10 @@ class Subject:
         return tuple(
             p.replace(annotation=self._resolved(scope, p.name, p.annotation)) for p in written
         )
+
+    @cached_property
+    def _signature(self) -> inspect.Signature:
+        return inspect.Signature(self.parameters)
 
     @cached_property
     def returned(self) -> Any:
@@ -234,7 +240,7 @@ class Subject:
         Raises:
             TypeError: They do not fit the signature.
         """
-        bound = inspect.Signature(self.parameters).bind(*args, **kwargs)
+        bound = self._signature.bind(*args, **kwargs)
         bound.apply_defaults()
         return dict(bound.arguments)
 
@@ -257,6 +263,15 @@ class Subject:
                 given.append(value)
         driver = f"\n\ndef {_SPREAD}(given, named):\n    return {self.name}(*given, **named)\n"
         return source + driver, _SPREAD, {"given": given, "named": named}
+
+
+def _module_name(name: str) -> str:
+    """A module's name; of a script that is being run, the one under which it can be imported."""
+    if name != "__main__":
+        return name
+    main = sys.modules["__main__"]
+    spec, file = getattr(main, "__spec__", None), getattr(main, "__file__", None)
+    return str(spec.name) if spec is not None else Path(file).stem if file else name
 
 
 def early_hints(function: Callable[..., Any]) -> dict[str, Any]:

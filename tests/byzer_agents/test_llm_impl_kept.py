@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 
 import pydantic
 import pytest
@@ -82,6 +83,28 @@ def test_lies_beside_the_module(tmp_path, monkeypatch):
     assert f(3) == 1.5
     assert f.path == tmp_path / "llm_impl" / "app_of_mine__half.py"
     assert f.path.exists()
+
+
+def test_a_script_keeps_under_the_name_that_imports_it(tmp_path):
+    script = tmp_path / "my_script.py"
+    script.write_text(
+        "from byzer_agents import llm_impl\nfrom byzer_agents.testing import ScriptedModel\n"
+        f"@llm_impl(model=ScriptedModel({GOOD!r}))\ndef half(n: int) -> float: ...\n"
+        "print(half(3))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "1.5\n"
+    kept = read(tmp_path / "llm_impl" / "my_script__half.py")
+    assert kept is not None
+    assert kept.function == "my_script:half"
+
+
+def test_threads_have_it_written_once(tmp_path):
+    with ScriptedModel(GOOD) as model, ThreadPoolExecutor(8) as threads:
+        f = llm_impl(model=model, directory=tmp_path)(half)
+        assert list(threads.map(f, range(8))) == [n / 2 for n in range(8)]
 
 
 def test_two_processes_agree_on_one_file(tmp_path):
