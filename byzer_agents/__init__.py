@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     from byzer_agents.client import ByzerLLM as ByzerLLM
     from byzer_agents.extraction import aextract as aextract
     from byzer_agents.extraction import extract as extract
+    from byzer_agents.implementing.decorator import Implemented as Implemented
+    from byzer_agents.implementing.decorator import llm_impl as llm_impl
+    from byzer_agents.implementing.errors import ImplementationFailed as ImplementationFailed
     from byzer_agents.later import Agent as Agent
-    from byzer_agents.later import llm_impl as llm_impl
     from byzer_agents.later import prompt as prompt
     from byzer_agents.responses import LLMClassResponse as LLMClassResponse
     from byzer_agents.responses import LLMFunctionCallResponse as LLMFunctionCallResponse
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from byzer_agents.tools import Tool as Tool
     from byzer_agents.tools import tool as tool
     from byzer_agents.utils import function_calling_format as function_calling_format
+    from byzer_agents.utils import function_impl_format as function_impl_format
     from byzer_agents.utils import response_class_format as response_class_format
     from byzer_agents.utils import (
         response_class_format_after_chat as response_class_format_after_chat,
@@ -78,7 +81,9 @@ _HOME = {
         "byzer_agents.choosing": ("achoose", "choose"),
         "byzer_agents.client": ("ByzerLLM",),
         "byzer_agents.extraction": ("aextract", "extract"),
-        "byzer_agents.later": ("Agent", "llm_impl", "prompt"),
+        "byzer_agents.implementing.decorator": ("Implemented", "llm_impl"),
+        "byzer_agents.implementing.errors": ("ImplementationFailed",),
+        "byzer_agents.later": ("Agent", "prompt"),
         "byzer_agents.responses": (
             "LLMClassResponse",
             "LLMFunctionCallResponse",
@@ -99,6 +104,7 @@ _HOME = {
         "byzer_agents.tools": ("Tool", "tool"),
         "byzer_agents.utils": (
             "function_calling_format",
+            "function_impl_format",
             "response_class_format",
             "response_class_format_after_chat",
             "serialize_function_to_json",

@@ -16,7 +16,6 @@ from runtime import (
     ChatModel,
     ChatReply,
     ChatRequest,
-    FeatureNotAvailable,
     GenerationParams,
     InvalidParameter,
     Message,
@@ -26,6 +25,7 @@ from structured import OutputSchema, Reasoning, output_schema
 
 if TYPE_CHECKING:
     from byzer_agents.client import ByzerLLM
+    from byzer_agents.implementing.reference import ImplCall
 
 
 class ChatOptions(TypedDict, total=False):
@@ -52,8 +52,11 @@ class ChatOptions(TypedDict, total=False):
     engine: str | None
     """Name of the engine that compiles the constraint; ``None``: the deployment's."""
     impl_func: Callable[..., Any] | None
+    """A function that the model writes; ``response_class`` is the type of its value."""
     execute_impl_func: bool
+    """Whether it is run."""
     impl_func_params: Mapping[str, Any] | None
+    """Its arguments."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,8 @@ class ChatCall:
     response_class: Any = None
     """As the caller gave it, for the caller's own format functions."""
     after_chat: bool = False
+    implementing: ImplCall | None = None
+    """A function that the model is to write."""
     finished: list[Any] | None = None
     """The answer, where no model has to be asked."""
 
@@ -102,6 +107,8 @@ class ChatCall:
         messages = self.messages
         if self.tools is not None and self.tools.max_calls:
             messages = chatting.tool_messages(self.plan, messages, self.tools)
+        elif self.implementing is not None:
+            messages = self.implementing.asked(self.implementing.implementation.subject)
         elif self.schema is not None and not self.after_chat:
             messages = chatting.class_messages(
                 self.plan, messages, self.schema, self.response_class
@@ -137,8 +144,6 @@ def settle(
         raise InvalidParameter(
             "response_class", response_class, "no response_class in a call with tools"
         )
-    if options.get("impl_func") is not None:
-        raise FeatureNotAvailable("impl_func (functions that a model implements)")
     typed = bool(offered) or response_class is not None
     plan = llm._plan(
         options.get("model"),
@@ -151,6 +156,7 @@ def settle(
         plan.model.abort(plan.request_id or "")
         return ChatCall(plan, messages, finished=[LLMResponse("", "", {"aborted": True})])
     call = ChatCall(plan, messages)
+    impl_func = options.get("impl_func")
     if offered:
         call = ChatCall(
             plan,
@@ -165,6 +171,10 @@ def settle(
             ),
             execute_tool=bool(options.get("execute_tool")),
         )
+    elif impl_func is not None:
+        call = ChatCall(
+            plan, messages, implementing=_implementing(llm, plan, messages, response_class, options)
+        )
     elif response_class is not None:
         call = ChatCall(
             plan,
@@ -175,4 +185,28 @@ def settle(
         )
     if options.get("only_return_prompt"):
         return ChatCall(plan, messages, finished=[LLMResponse("", call.prompt(), {})])
+    return call
+
+
+def _implementing(
+    llm: ByzerLLM,
+    plan: Plan,
+    messages: tuple[Message, ...],
+    response_class: Any,
+    options: ChatOptions,
+) -> ImplCall:
+    from byzer_agents.implementing.reference import ImplCall
+
+    function = options.get("impl_func")
+    assert function is not None
+    call = ImplCall(
+        llm,
+        plan,
+        messages,
+        function,
+        response_class,
+        options.get("impl_func_params") or {},
+        bool(options.get("execute_impl_func")),
+    )
+    call.check()
     return call

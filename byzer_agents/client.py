@@ -9,6 +9,7 @@ from typing_extensions import Unpack
 
 from byzer_agents.calls import adrive, drive
 from byzer_agents.chat_call import ChatOptions, settle
+from byzer_agents.impl_calls import ImplCalls
 from byzer_agents.later import LaterMethods
 from byzer_agents.responses import (
     LLMClassResponse,
@@ -26,7 +27,7 @@ from structured.text import TextType
 T = TypeVar("T")
 
 
-class ByzerLLM(ValueCalls, LaterMethods):
+class ByzerLLM(ValueCalls, ImplCalls, LaterMethods):
     """Deployed models under their names, and every way of calling them.
 
     By default models live in this process, shared by all ``ByzerLLM`` objects in it;
@@ -87,6 +88,10 @@ class ByzerLLM(ValueCalls, LaterMethods):
         * ``response_class`` (a type, a JSON Schema as dict or text, a text type such as
           ``Regex(…)``): ``[LLMClassResponse]`` with the ``value``. ``response_after_chat`` lets the
           model answer freely first; ``context`` is what validators see as ``info.context``.
+        * ``impl_func`` and ``response_class``: ``[LLMClassResponse]``. The model writes the
+          function so that it answers the question (see :func:`byzer_agents.llm_impl`). Its source
+          is the ``output``, kept for the same question; with ``execute_impl_func`` its ``value``
+          for ``impl_func_params`` is there too. A failure is in the ``metadata``.
 
         Calls with tools or a response class are greedy unless ``llm_config`` says otherwise. On
         own workers the grammar makes every reply parse; one that ran out of tokens inside its
@@ -109,6 +114,8 @@ class ByzerLLM(ValueCalls, LaterMethods):
             if call.execute_tool:
                 run_tools(decision, outcome)
             return [outcome]
+        if call.implementing is not None:
+            return [call.implementing.run()]
         if call.schema is not None:
             return [drive(call.plan.model, call.class_steps())]
         return [call.text_response(call.plan.model.generate(call.request()))]
@@ -129,6 +136,8 @@ class ByzerLLM(ValueCalls, LaterMethods):
             if call.execute_tool:
                 await arun_tools(decision, outcome, concurrent=call.tools.concurrent)
             return [outcome]
+        if call.implementing is not None:
+            return [await call.implementing.arun()]
         if call.schema is not None:
             return [await adrive(call.plan.model, call.class_steps())]
         return [call.text_response(await call.plan.model.agenerate(call.request()))]

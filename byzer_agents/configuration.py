@@ -17,7 +17,10 @@ from runtime.templates import FormatFunc, check_role_mapping, template_named
 SelfT = TypeVar("SelfT", bound="Configuration")
 
 FormatName = Literal[
-    "function_calling_format", "response_class_format", "response_class_format_after_chat"
+    "function_calling_format",
+    "response_class_format",
+    "response_class_format_after_chat",
+    "impl_func_format",
 ]
 
 

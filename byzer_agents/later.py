@@ -46,23 +46,6 @@ class LaterMethods:
         """Merging adapters."""
         raise FeatureNotAvailable("raw_merge_lora")
 
-    def impl(self, *_: Any, **__: Any) -> NoReturn:
-        """Functions that a model implements."""
-        raise FeatureNotAvailable("impl (functions that a model implements)")
-
-    def execute_generate_func(self, *_: Any, **__: Any) -> NoReturn:
-        """Functions that a model implements."""
-        raise FeatureNotAvailable("execute_generate_func (functions that a model implements)")
-
-    def clear_impl_cache(self, *_: Any, **__: Any) -> NoReturn:
-        """Functions that a model implements."""
-        raise FeatureNotAvailable("clear_impl_cache (functions that a model implements)")
-
-
-def llm_impl(*_: Any, **__: Any) -> NoReturn:
-    """Functions that a model implements."""
-    raise FeatureNotAvailable("@llm_impl (functions that a model implements)")
-
 
 def prompt(*_: Any, **__: Any) -> NoReturn:
     """Prompts as functions."""

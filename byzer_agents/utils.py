@@ -41,3 +41,12 @@ def response_class_format(prompt: str, cls: Any) -> str:
 def response_class_format_after_chat(cls: Any) -> str:
     """The default instructions for turning what was said into a value."""
     return prompts.extraction(output_schema(cls))
+
+
+def function_impl_format(prompt: str, func: Callable[..., Any], cls: Any) -> str:
+    """The default instructions for writing a function, with the user's words in them."""
+    from byzer_agents.implementing.prompt import messages_for
+    from byzer_agents.implementing.subject import Subject
+
+    about = f"It is to answer this question: {prompt}"
+    return messages_for(Subject(func, cls, instruction=about))[-1].content

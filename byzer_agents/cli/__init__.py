@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from byzer_agents import __version__
-from byzer_agents.cli import chat, demo, models, schema
+from byzer_agents.cli import chat, demo, impl, models, sandbox, schema
 from byzer_agents.cli.output import print_json
 
 app = typer.Typer(
@@ -18,6 +18,8 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,  # a traceback must not print prompts or keys
 )
 app.add_typer(models.app, name="models")
+app.add_typer(impl.app, name="impl")
+app.add_typer(sandbox.app, name="sandbox")
 app.command("demo")(demo.demo)
 app.command("chat")(chat.chat)
 app.command("schema")(schema.schema)

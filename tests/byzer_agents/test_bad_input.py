@@ -227,7 +227,6 @@ def test_ray_as_a_missing_extra(monkeypatch):
         lambda llm: llm.emb("m", LLMRequest("x")),
         lambda llm: llm.sft(),
         lambda llm: llm.chat("scripted", LLMRequest("x", embedding=True)),
-        lambda llm: llm.chat_oai("x", impl_func=len, response_class=Person),
         lambda llm: llm.chat_oai("x", llm_config={"image": "…"}),
         lambda llm: llm.deploy("", "saas/openai", "x", {"saas.api_key": "k"}),
         lambda llm: llm.setup_infer_backend(InferBackend.VLLM).deploy("quickstart", udf_name="x"),
