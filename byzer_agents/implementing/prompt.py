@@ -34,7 +34,8 @@ def messages_for(subject: Subject) -> tuple[Message, Message]:
     if allowed is not None:
         names = ", ".join(sorted(allowed)) or "no modules"
         asks.append(f"You may import only {names}.")
-    asks.append(f"Write the function {subject.name}, with the imports that it needs.")
+    last = "as simple as can be. Import only what it uses."
+    asks.append(f"Write the function {subject.name}, {last}")
     return (Message("system", _SYSTEM), Message("user", "\n".join(asks)))
 
 

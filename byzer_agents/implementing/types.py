@@ -45,7 +45,7 @@ def class_text(cls: Any) -> str:
     if about.startswith(f"{cls.__name__}(") or "An enumeration" in about:
         about = ""  # made by dataclass, not written
     if issubclass(cls, enum.Enum):
-        lines = [f"class {cls.__name__}(Enum):"]
+        lines = [f"class {cls.__name__}:  # members of an enum"]  # "Enum" would be imported
         lines += [f"    {name} = {member.value!r}" for name, member in cls.__members__.items()]
         return "\n".join(lines)
     kind = "(TypedDict)" if is_typeddict(cls) else ""
