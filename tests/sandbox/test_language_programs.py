@@ -20,10 +20,12 @@ PROGRAMS = {**programs("programs_classes.txt"), **programs("programs_functions.t
 def plain(source: str) -> Any:
     module = ModuleType(f"plain_{uuid4().hex}")
     sys.modules[module.__name__] = module  # dataclasses look themselves up
+    deepest = sys.getrecursionlimit()
     try:
         exec(compile(source, "plain", "exec", dont_inherit=True), vars(module))
         return encode(module.result)
     finally:
+        sys.setrecursionlimit(deepest)
         del sys.modules[module.__name__]
 
 

@@ -31,12 +31,14 @@ def unpack(value: Any) -> values.Packed | None:
 def plain(source: str) -> Any:
     module = ModuleType(f"plain_{uuid4().hex}")
     sys.modules[module.__name__] = module  # dataclasses look themselves up
+    deepest = sys.getrecursionlimit()
     state = random.getstate()
     try:
         exec(compile(source, "plain", "exec", dont_inherit=True), vars(module))
         return values.plain(values.encode(module.result, unpack=unpack))
     finally:
         random.setstate(state)
+        sys.setrecursionlimit(deepest)
         del sys.modules[module.__name__]
 
 
