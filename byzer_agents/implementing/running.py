@@ -8,7 +8,7 @@ from typing import Any
 
 import sandbox
 from byzer_agents.implementing.subject import Subject
-from sandbox import CodeFailed, InvalidResult
+from sandbox import CodeFailed, InvalidResult, Run
 
 
 def run_source(
@@ -26,18 +26,9 @@ def run_source(
         sandbox.SandboxError: What went wrong; where the code raised a built-in exception that
             the docstring declares, that exception itself.
     """
-    code, entry, arguments = subject.job(source, bound)
-    options: dict[str, Any] = {} if seed is None else {"seed": seed}
+    terms = _terms(subject) if seed is None else {**_terms(subject), "seed": seed}
     try:
-        run = sandbox.run(
-            code,
-            entry,
-            arguments,
-            returns=subject.returned,
-            limits=subject.limits,
-            policy=subject.sandbox_policy,
-            **options,
-        )
+        run: Run[Any] = sandbox.run(*subject.job(source, bound), **terms)
     except CodeFailed as error:
         raise _declared(subject, error) from error
     return _finished(subject, run.value)
@@ -45,19 +36,19 @@ def run_source(
 
 async def arun_source(subject: Subject, source: str, bound: Mapping[str, Any]) -> Any:
     """:func:`run_source` for an event loop."""
-    code, entry, arguments = subject.job(source, bound)
     try:
-        run = await sandbox.arun(
-            code,
-            entry,
-            arguments,
-            returns=subject.returned,
-            limits=subject.limits,
-            policy=subject.sandbox_policy,
-        )
+        run: Run[Any] = await sandbox.arun(*subject.job(source, bound), **_terms(subject))
     except CodeFailed as error:
         raise _declared(subject, error) from error
     return _finished(subject, run.value)
+
+
+def _terms(subject: Subject) -> dict[str, Any]:
+    return {
+        "returns": subject.returned,
+        "limits": subject.limits,
+        "policy": subject.sandbox_policy,
+    }
 
 
 def _finished(subject: Subject, value: Any) -> Any:
